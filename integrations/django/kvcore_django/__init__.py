@@ -1,0 +1,1 @@
+"""kvcore for Django: file storage over any kvcore store."""

@@ -1,0 +1,1 @@
+"""kvcore for Flask: an extension that gives an app its named stores."""

@@ -1,0 +1,1 @@
+"""kvcore for Starlette, FastAPI and other ASGI frameworks."""

@@ -1,0 +1,19 @@
+"""What every test gets: bounded Hypothesis examples and a summary of what was missing."""
+
+import hypothesis
+import pytest
+
+from tests.services import MISSING
+from tests.soak import SOAK
+
+hypothesis.settings.register_profile("bounded", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("soak", max_examples=20_000, deadline=None)
+hypothesis.settings.load_profile("soak" if SOAK else "bounded")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the services that this run went without."""
+    if MISSING:
+        terminalreporter.section("not tested here")
+        for name, hint in sorted(MISSING.items()):
+            terminalreporter.line(f"{name}: {hint}")
