@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak docs test-matrix wheel clean .venv
+# Versions are pinned by name alone: where packages come from is each machine's own business.
+REGISTRY_HOSTS := pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|registry[.]yarnpkg
+PACKAGES := kvcore kvcore_django kvcore_flask kvcore_starlette
+
+.PHONY: help demo test check bench soak docs test-matrix pins clean wheel .venv
 
 help: ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | column -t -s:
@@ -10,32 +14,45 @@ help: ## show these targets
 demo: .venv ## three tiny sites (Django, Flask, Starlette) on one folder
 	$(BIN)/python -m example_sites.demo
 
-test: .venv wheel ## the whole suite, then the built wheel on its own
+test: wheel ## the whole suite, then again on nothing but the built wheel
 	$(BIN)/python -m pytest
-	tests/run_wheel
+	$(BIN)/python -m tests.matrix wheel
 
-check: .venv wheel ## lint, types, imports, packaging, docs
-	tests/run_checks
+check: wheel ## lint, types, imports, packaging, documentation
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	for package in $(PACKAGES); do $(BIN)/pyright --ignoreexternal --verifytypes $$package || exit 1; done
+	$(BIN)/lint-imports
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/check-wheel-contents build/dist
+	$(MAKE) docs
+	! git grep --untracked -nIE '$(REGISTRY_HOSTS)'
+	! git ls-files | grep -E '(^|/)(uv|poetry|pdm|Pipfile|package-lock|yarn)[.](lock|json)$$'
 
 bench: .venv ## speed and memory beside raw calls and other libraries
 	$(BIN)/python -m benchmarks
 
-soak: .venv ## the suite with its long counts: hours
+soak: .venv ## the suite with its long counts (takes hours)
 	KVCORE_SOAK=1 $(BIN)/python -m pytest --override-ini timeout=0
 
 docs: .venv ## HTML pages in build/docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
-test-matrix: ## the suite on every supported Python, oldest and newest frameworks
-	tests/run_matrix
+test-matrix: wheel ## the suite on every supported Python, oldest and newest frameworks
+	$(BIN)/python -m tests.matrix all
+
+pins: .venv ## resolve the versions in constraints/ anew
+	$(BIN)/python -m tests.matrix pins
+
+clean: ## remove all that the targets made
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 wheel: .venv
 	rm -rf build/dist
-	$(BIN)/python -m build --no-isolation --outdir build/dist . >build/build.log || (cat build/build.log; false)
-
-clean: ## remove all that the targets made
-	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -prune -exec rm -rf {} +
+	$(BIN)/python -m build --quiet --no-isolation --outdir build/dist
 
 .venv: .venv/made
 
