@@ -23,7 +23,9 @@ check: wheel ## lint, types, imports, packaging, documentation
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	for package in $(PACKAGES); do $(BIN)/pyright --ignoreexternal --verifytypes $$package || exit 1; done
+	for package in $(PACKAGES); do \
+	    PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes $$package || exit 1; \
+	done
 	$(BIN)/lint-imports
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/check-wheel-contents build/dist
