@@ -1,0 +1,109 @@
+"""kvcore: one key-value blob store contract for web apps.
+
+Public names come from here and load on use, so ``import kvcore`` costs next to nothing and pulls
+in no client library and no framework.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kvcore._version import __version__ as __version__
+    from kvcore.backends.memory import DictStore as DictStore
+    from kvcore.contract import PLAIN as PLAIN
+    from kvcore.contract import Capabilities as Capabilities
+    from kvcore.contract import CopyMixin as CopyMixin
+    from kvcore.contract import Fetched as Fetched
+    from kvcore.contract import KeyValueStore as KeyValueStore
+    from kvcore.contract import Reader as Reader
+    from kvcore.contract import Stat as Stat
+    from kvcore.contract import TimeToLiveMixin as TimeToLiveMixin
+    from kvcore.contract import UrlKeyValueStore as UrlKeyValueStore
+    from kvcore.contract import UrlMixin as UrlMixin
+    from kvcore.contract import UrlOptions as UrlOptions
+    from kvcore.contract import WriteOptions as WriteOptions
+    from kvcore.contract import Writer as Writer
+    from kvcore.decorators.base import StoreDecorator as StoreDecorator
+    from kvcore.decorators.keys import KeyTransformingDecorator as KeyTransformingDecorator
+    from kvcore.decorators.prefix import PrefixDecorator as PrefixDecorator
+    from kvcore.errors import ConfigError as ConfigError
+    from kvcore.errors import InvalidKey as InvalidKey
+    from kvcore.errors import InvalidValue as InvalidValue
+    from kvcore.errors import KeyExists as KeyExists
+    from kvcore.errors import KeyNotFound as KeyNotFound
+    from kvcore.errors import KvcoreError as KvcoreError
+    from kvcore.errors import MissingDependency as MissingDependency
+    from kvcore.errors import PartialFailure as PartialFailure
+    from kvcore.errors import PreconditionFailed as PreconditionFailed
+    from kvcore.errors import ReadOnly as ReadOnly
+    from kvcore.errors import StoreError as StoreError
+    from kvcore.errors import StoreTimeout as StoreTimeout
+    from kvcore.errors import Unsupported as Unsupported
+    from kvcore.errors import VerificationError as VerificationError
+    from kvcore.keys import PATH as PATH
+    from kvcore.keys import STRICT as STRICT
+    from kvcore.keys import VALID_KEY_RE as VALID_KEY_RE
+    from kvcore.keys import VALID_KEY_REGEXP as VALID_KEY_REGEXP
+    from kvcore.keys import KeySpace as KeySpace
+    from kvcore.ttl import FOREVER as FOREVER
+    from kvcore.ttl import NOT_SET as NOT_SET
+    from kvcore.ttl import TtlSecs as TtlSecs
+
+# Where each public name lives; a test holds this against the imports above.
+_HOMES = {
+    "kvcore._version": ("__version__",),
+    "kvcore.backends.memory": ("DictStore",),
+    "kvcore.contract": (
+        "PLAIN",
+        "Capabilities",
+        "CopyMixin",
+        "Fetched",
+        "KeyValueStore",
+        "Reader",
+        "Stat",
+        "TimeToLiveMixin",
+        "UrlKeyValueStore",
+        "UrlMixin",
+        "UrlOptions",
+        "WriteOptions",
+        "Writer",
+    ),
+    "kvcore.decorators.base": ("StoreDecorator",),
+    "kvcore.decorators.keys": ("KeyTransformingDecorator",),
+    "kvcore.decorators.prefix": ("PrefixDecorator",),
+    "kvcore.errors": (
+        "ConfigError",
+        "InvalidKey",
+        "InvalidValue",
+        "KeyExists",
+        "KeyNotFound",
+        "KvcoreError",
+        "MissingDependency",
+        "PartialFailure",
+        "PreconditionFailed",
+        "ReadOnly",
+        "StoreError",
+        "StoreTimeout",
+        "Unsupported",
+        "VerificationError",
+    ),
+    "kvcore.keys": ("PATH", "STRICT", "VALID_KEY_RE", "VALID_KEY_REGEXP", "KeySpace"),
+    "kvcore.ttl": ("FOREVER", "NOT_SET", "TtlSecs"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kvcore' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

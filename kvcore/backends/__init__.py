@@ -1,0 +1,1 @@
+"""The stores: one backend, one file (or one small folder)."""

@@ -1,0 +1,323 @@
+"""What the author of a store writes: the hooks, each with a default that is correct, if slow.
+
+See the table in `kvcore.contract.store`. Hooks do not check keys, values or options: the verbs
+have done so before. A hook raises `KeyNotFound`, `PreconditionFailed`, `KeyExists` and
+`StoreError` with ``key=key, store=self``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any
+
+from kvcore.contract.callers_files import filling
+from kvcore.contract.streams import (
+    ReadableClosable,
+    Reader,
+    copy_blocks,
+    read_blocks,
+    spooled_reader,
+)
+from kvcore.contract.values import (
+    Capabilities,
+    Fetched,
+    Stat,
+    UrlOptions,
+    WriteOptions,
+)
+from kvcore.contract.writer import SpoolWriter, Writer
+from kvcore.errors import (
+    KeyNotFound,
+    KvcoreError,
+    PartialFailure,
+    PreconditionFailed,
+    StoreError,
+    Unsupported,
+)
+from kvcore.keys import STRICT, KeySpace
+from kvcore.ttl import TtlSecs
+
+_INCREMENT_TRIES = 1000
+_INT64 = range(-(2**63), 2**63)
+
+
+class Hooks(ABC):
+    """The author's side of `KeyValueStore`; users never call anything here."""
+
+    _declared: Capabilities = Capabilities()
+    """What the class (or, set in ``__init__``, this store) can do."""
+    _keyspace: KeySpace = STRICT
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store can do, decorators included."""
+        return self._declared
+
+    # What every store has to say for itself: four hooks.
+
+    @abstractmethod
+    def _open(self, key: str) -> ReadableClosable:
+        """Open a value: anything with ``read(size)`` and ``close()``; better, a `Reader`."""
+
+    # Any arguments: a store without option capabilities writes it as minimalkv does, (key, file),
+    # every other as (key, file, options).
+    @abstractmethod
+    def _put_file(self, *args: Any, **kwargs: Any) -> object:
+        """``(key, file[, options])``: store the rest of a binary file, whole or not at all."""
+
+    @abstractmethod
+    def _delete(self, key: str) -> object:
+        """Remove a value; a missing one is no error."""
+
+    @abstractmethod
+    def iter_keys(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the legal keys that begin with ``prefix``, in no particular order."""
+
+    # Reading
+
+    def _reader(self, key: str) -> Reader:
+        stream = self._open(key)
+        return stream if isinstance(stream, Reader) else spooled_reader(stream)
+
+    def _get(self, key: str) -> bytes:
+        stream = self._open(key)
+        try:
+            return b"".join(read_blocks(stream))
+        finally:
+            stream.close()
+
+    def _fetch(self, key: str) -> Fetched:
+        with self._reader(key) as reader:
+            return Fetched(b"".join(read_blocks(reader)), reader.stat)
+
+    def _get_range(self, key: str, start: int, length: int | None) -> bytes:
+        with self._reader(key) as reader:
+            if start >= reader.stat.size:
+                return b""
+            reader.seek(start)
+            return reader.read(-1 if length is None else length)
+
+    def _get_file(self, key: str, file: IO[bytes]) -> object:
+        stream = self._open(key)
+        try:
+            return copy_blocks(stream, file)
+        finally:
+            stream.close()
+
+    def _get_filename(self, key: str, path: str) -> object:
+        with filling(path) as file:
+            return self._get_file(key, file)
+
+    def _has_key(self, key: str) -> bool:
+        try:
+            self._open(key).close()
+        except KeyNotFound:
+            return False
+        return True
+
+    def _stat(self, key: str) -> Stat:
+        stream = self._open(key)
+        try:
+            if isinstance(stream, Reader):
+                return stream.stat
+            return Stat(sum(map(len, read_blocks(stream))))
+        finally:
+            stream.close()
+
+    # Writing
+
+    def _put(self, *args: Any) -> object:
+        """``(key, data[, options])``: store some bytes."""
+        key, data, *options = args
+        return self._put_file(key, io.BytesIO(data), *options)
+
+    def _put_filename(self, *args: Any) -> object:
+        """``(key, path[, options])``: store the caller's file and leave it alone."""
+        key, path, *options = args
+        with open(path, "rb") as file:
+            return self._put_file(key, file, *options)
+
+    def _move_filename(self, key: str, path: str, options: WriteOptions) -> object:
+        """Store the caller's file and consume it; on a failure leave it as it was."""
+        self._call_writing(self._put_filename, key, path, options)
+        try:
+            os.unlink(path)
+        except OSError as error:
+            raise StoreError(
+                f"the value is stored, but its source {path!r} could not be removed",
+                key=key,
+                store=self,
+            ) from error
+        return None
+
+    def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
+        """A `Writer`; its ``key`` may also be set as late as before ``commit``."""
+
+        def publish(final_key: str, file: IO[bytes]) -> None:
+            self._call_writing(self._put_file, final_key, file, options)
+
+        return SpoolWriter(key, publish)
+
+    def _call_writing(
+        self, hook: Callable[..., object], key: str, value: object, options: WriteOptions
+    ) -> object:
+        """Call a writing hook in the form that this store declares."""
+        if self.capabilities.takes_options:
+            return hook(key, value, options)
+        return hook(key, value)
+
+    # Removing, copying
+
+    def _delete_if_match(self, key: str, etag: str) -> object:
+        """Remove the version with this etag; else, or if missing, `PreconditionFailed`."""
+        raise Unsupported("delete takes no if_match here", key=key, store=self)
+
+    def _copy(self, source: str, dest: str, *, if_absent: bool) -> object:
+        self._copy_through(source, dest, if_absent)
+        return None
+
+    def _move(self, source: str, dest: str, *, if_absent: bool) -> object:
+        """Copy, then delete the version that was copied: a newer one put meanwhile stays."""
+        copied = self._copy_through(source, dest, if_absent)
+        if copied.etag is None or not self.capabilities.delete_if_match:
+            return self._delete(source)
+        try:
+            return self._delete_if_match(source, copied.etag)
+        except PreconditionFailed:
+            return None
+
+    def _copy_through(self, source: str, dest: str, if_absent: bool) -> Stat:
+        """Copy by reading and writing; expiry and content type go along."""
+        with self._reader(source) as reader:
+            found = reader.stat
+            options = WriteOptions(
+                ttl_secs=found.remaining_secs(),
+                if_absent=if_absent,
+                content_type=found.content_type,
+            )
+            self._call_writing(self._put_file, dest, reader, options)
+        return found
+
+    def _touch(self, key: str, ttl_secs: TtlSecs) -> object:
+        """Give a value a new time to live; `KeyNotFound` if it is missing."""
+        raise Unsupported("values here have no time to live", key=key, store=self)
+
+    def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
+        """Compare and swap until it holds."""
+        can = self.capabilities
+        if not (can.if_absent and can.if_match):
+            raise Unsupported("increment needs if_absent and if_match", key=key, store=self)
+        for _ in range(_INCREMENT_TRIES):
+            try:
+                data, found = self._fetch(key)
+            except KeyNotFound:
+                value, options = by, WriteOptions(ttl_secs, if_absent=True)
+            else:
+                value = self._added(key, data, by)
+                options = WriteOptions(found.remaining_secs(), if_match=found.etag)
+            try:
+                self._put(key, b"%d" % value, options)
+            except PreconditionFailed:
+                time.sleep(0)  # let the writer that won go on
+            else:
+                return value
+        raise StoreError(
+            f"other writers changed the counter {_INCREMENT_TRIES} times; try again later",
+            key=key,
+            store=self,
+        )
+
+    def _added(self, key: str, data: bytes, by: int) -> int:
+        """The counter in ``data`` plus ``by``, as every store counts: decimal, 64 bits, signed."""
+        try:
+            if len(data) > 20:
+                raise ValueError
+            value = int(data.decode("ascii")) + by
+        except ValueError:
+            raise StoreError("the value is not a decimal integer", key=key, store=self) from None
+        if value not in _INT64:
+            raise StoreError("the counter would leave 64 bits", key=key, store=self)
+        return value
+
+    # Listing and many
+
+    def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
+        seen: set[str] = set()
+        for key in self.iter_keys(prefix):
+            end = key.find(delimiter, len(prefix))
+            name = key if end < 0 else key[: end + len(delimiter)]
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+    def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        for key in self.iter_keys(prefix):
+            try:
+                found = self._stat(key)
+            except KeyNotFound:
+                continue  # deleted while we listed
+            yield key, found
+
+    def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        found = {}
+        for key in keys:
+            try:
+                found[key] = self._get(key)
+            except KeyNotFound:
+                continue
+        return found
+
+    def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> object:
+        errors: dict[str, KvcoreError] = {}
+        for key, data in items.items():
+            try:
+                self._call_writing(self._put, key, data, options)
+            except KvcoreError as error:
+                errors[key] = error
+        self._report(errors, "put")
+        return None
+
+    def _delete_many(self, keys: Iterable[str]) -> object:
+        errors: dict[str, KvcoreError] = {}
+        for key in keys:
+            try:
+                self._delete(key)
+            except KvcoreError as error:
+                errors[key] = error
+        self._report(errors, "deleted")
+        return None
+
+    def _report(self, errors: dict[str, KvcoreError], done: str) -> None:
+        """Raise `PartialFailure` if there are errors."""
+        if errors:
+            raise PartialFailure(
+                f"{len(errors)} keys could not be {done}, see .errors; the others were",
+                store=self,
+                errors=errors,
+            ) from next(iter(errors.values()))
+
+    # Addresses
+
+    def _url_for(self, key: str, options: UrlOptions) -> str:
+        raise Unsupported("this store makes no URLs", key=key, store=self)
+
+    def _local_path(self, key: str) -> str:
+        raise Unsupported("this store has no local files", key=key, store=self)
+
+    # Life
+
+    def _close(self) -> object:
+        """Let go of what this store opened itself."""
+        return None
+
+    def _space(self, name: str) -> KeySpace:
+        """The key space of this name as this store bounds it."""
+        return KeySpace(name)
+
+    def _url(self) -> str:
+        """The URL of this store without secrets, for its ``repr``."""
+        return ""

@@ -1,0 +1,518 @@
+r"""`KeyValueStore`: the contract. Users call verbs, authors write hooks.
+
+A verb checks key, value and options, asks the capabilities, then calls one hook.
+
+====================================  ==========================  ==================================
+verb                                  hook                        default
+====================================  ==========================  ==================================
+``open``                              ``_open``                   none: to be written
+``put_file`` with a file              ``_put_file``               none: to be written
+``delete``                            ``_delete``                 none: to be written
+``iter_keys``, ``keys``, iteration    ``iter_keys`` itself        none: to be written
+``get``, ``fetch``, ``get_range``     ``_get _fetch _get_range``  reads ``_open``
+``get_file`` to a file, to a path     ``_get_file                 copies ``_open``; beside the path,
+                                      _get_filename``             then replaced
+``in``, ``stat``                      ``_has_key _stat``          tries ``_open``; reads it
+``put``, ``put_many``                 ``_put _put_many``          ``_put_file``; one by one
+``put_file`` with a path              ``_put_filename             opens it; also removes it
+                                      _move_filename``
+``open_write``                        ``_open_write``             spools, then ``_put_file``
+``delete(if_match=)``                 ``_delete_if_match``        needs ``delete_if_match``
+``copy``, ``move``                     ``_copy _move``             reads and writes; also deletes
+``touch``, ``increment``              ``_touch _increment``       needs ``touch``; compare and swap
+``iter_prefixes``, ``iter_stats``     ``_iter_prefixes            from ``iter_keys``
+                                      _iter_stats``
+``get_many``, ``delete_many``         ``_get_many _delete_many``  one by one
+``url_for``, ``local_path``           ``_url_for _local_path``    needs the capability
+``close``                             ``_close``                  nothing
+====================================  ==========================  ==================================
+
+A store that declares an option capability (``if_absent``, ``if_present``, ``if_match``, ``ttl``,
+``content_type``) gets a `WriteOptions` as third argument of ``_put``, ``_put_file`` and
+``_put_filename``; one that declares none gets two, exactly as in minimalkv.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, final
+
+from kvcore.contract.callers_files import Path
+from kvcore.contract.hooks import Hooks
+from kvcore.contract.streams import Reader, Source, Writable, as_bytes, as_source
+from kvcore.contract.values import PLAIN, Fetched, Stat, UrlOptions, WriteOptions
+from kvcore.contract.writer import Writer
+from kvcore.errors import KeyExists, KeyNotFound, Unsupported
+from kvcore.keys import STRICT, KeySpace
+from kvcore.ttl import FOREVER, NOT_SET, TtlSecs, check_ttl
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+_INT64 = range(-(2**63), 2**63)
+
+
+class KeyValueStore(Hooks):
+    """String keys, values of bytes of any size.
+
+    Safe to share between threads. Every verb that takes a key raises `InvalidKey` for one that is
+    not in ``keyspace``, and `StoreError` when the storage fails.
+    """
+
+    _check_key: Callable[[str], None] = staticmethod(STRICT.check)
+    _default_ttl_secs: TtlSecs = NOT_SET
+    _brings: Mapping[str, Any] = {}  # what a mixin adds to the declared capabilities
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in reversed(cls.__mro__):
+            cls._declared = cls._declared._replace(**base.__dict__.get("_brings", {}))
+
+    # Reading
+
+    @final
+    def get(self, key: str) -> bytes:
+        """The whole value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._get(key)
+
+    @final
+    def fetch(self, key: str) -> Fetched:
+        """The whole value and its `Stat`, both of one version. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._fetch(key)
+
+    @final
+    def get_range(self, key: str, start: int, length: int | None = None) -> bytes:
+        """``length`` bytes from ``start`` on, fewer at the end of the value.
+
+        ``length=None`` means to the end; a start behind the end gives ``b""``. Raises
+        `KeyNotFound`, and ``ValueError`` for a negative number.
+        """
+        self._check_key(key)
+        if start < 0 or (length is not None and length < 0):
+            raise ValueError("start and length of a range are not negative")
+        return self._get_range(key, start, length)
+
+    @final
+    def get_file(self, key: str, file: Path | Writable) -> str:
+        """Copy the value into a file object, or to a path; returns the key.
+
+        A path is filled all or nothing: on any failure, a missing key included, what was there
+        stays. A file object may be left with a part. Raises `KeyNotFound`.
+        """
+        self._check_key(key)
+        if isinstance(file, str | os.PathLike):
+            self._get_filename(key, os.fspath(file))
+        elif hasattr(file, "write"):
+            self._get_file(key, file)  # type: ignore[arg-type]  # write() is all that is used
+        else:
+            raise TypeError(f"get_file takes a path or a file, not {type(file).__name__}")
+        return key
+
+    @final
+    def open(self, key: str) -> Reader:
+        """A seekable, buffered file over one version of the value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._reader(key)
+
+    @final
+    def __contains__(self, key: str) -> bool:
+        self._check_key(key)
+        return self._has_key(key)
+
+    @final
+    def stat(self, key: str) -> Stat:
+        """What the store knows of the value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._stat(key)
+
+    # Writing
+
+    def put(
+        self,
+        key: str,
+        data: Buffer,
+        ttl_secs: TtlSecs = None,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_match: str | None = None,
+        content_type: str | None = None,
+    ) -> str:
+        """Store a bytes-like value, whole or not at all; returns the key.
+
+        ``ttl_secs`` needs ``capabilities.ttl``. At most one condition: ``if_absent`` creates only,
+        ``if_present`` replaces only, ``if_match`` replaces the version with that etag.
+        ``content_type`` is advice that stores without a place for it ignore.
+
+        Raises `InvalidValue`, `KeyExists`, `PreconditionFailed`, `Unsupported`.
+        """
+        options = (ttl_secs, if_absent, if_present, if_match, content_type)
+        return self._checked_put(key, data, PLAIN if options == PLAIN else WriteOptions(*options))
+
+    def put_file(
+        self,
+        key: str,
+        file: Path | Source,
+        ttl_secs: TtlSecs = None,
+        *,
+        move: bool = False,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_match: str | None = None,
+        content_type: str | None = None,
+    ) -> str:
+        """Store a file by path, the rest of a binary file object, or an iterable of bytes.
+
+        The caller's file is never changed; with ``move=True`` (paths only) it is consumed once the
+        value is stored, and untouched if anything failed. A file object is read from where it
+        stands and left open. What a source raises is passed on, and nothing is stored.
+
+        Options and errors are those of ``put``.
+        """
+        options = WriteOptions(ttl_secs, if_absent, if_present, if_match, content_type)
+        return self._checked_put_file(key, file, options, move=move)
+
+    @final
+    def open_write(
+        self,
+        key: str,
+        ttl_secs: TtlSecs = None,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_match: str | None = None,
+        content_type: str | None = None,
+    ) -> Writer:
+        """A `Writer` for a value that comes piece by piece; published by its ``commit``.
+
+        Options are those of ``put``; a condition is decided at ``commit``.
+        """
+        options = WriteOptions(ttl_secs, if_absent, if_present, if_match, content_type)
+        self._check_key(key)
+        return self._checked_open_write(key, options)
+
+    @final
+    def put_many(
+        self, items: Mapping[str, Buffer] | Iterable[tuple[str, Buffer]], ttl_secs: TtlSecs = None
+    ) -> None:
+        """Store many values; each is atomic, all together are not.
+
+        Keys and values are checked before the first is stored. Raises `PartialFailure` when some
+        could not be stored.
+        """
+        pairs = items.items() if isinstance(items, Mapping) else items
+        checked: dict[str, bytes] = {}
+        for key, data in pairs:
+            self._check_key(key)
+            checked[key] = as_bytes(data, key)
+        self._checked_put_many(checked, WriteOptions(ttl_secs))
+
+    # The entries that decorators call, so that options pass whole through a stack.
+
+    @final
+    def _checked_put(self, key: str, data: Buffer, options: WriteOptions) -> str:
+        self._check_key(key)
+        if type(data) is not bytes:
+            data = as_bytes(data, key)
+        can = self.capabilities
+        if options is not PLAIN or self.default_ttl_secs != NOT_SET:
+            options = self._settle(options, key)
+        if can.takes_options:
+            self._put(key, data, options)
+        else:
+            self._put(key, data)
+        return key
+
+    @final
+    def _checked_put_file(
+        self, key: str, file: Path | Source, options: WriteOptions, *, move: bool = False
+    ) -> str:
+        self._check_key(key)
+        options = self._settle(options, key)
+        if not isinstance(file, str | os.PathLike):
+            if move:
+                raise TypeError("move=True takes a path: a file object cannot be consumed")
+            self._call_writing(self._put_file, key, as_source(file), options)
+        elif move:
+            self._move_filename(key, os.fspath(file), options)
+        else:
+            self._call_writing(self._put_filename, key, os.fspath(file), options)
+        return key
+
+    @final
+    def _checked_put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
+        for key in items:
+            self._check_key(key)
+        self._put_many(items, self._settle(options))
+
+    @final
+    def _checked_open_write(self, key: str | None, options: WriteOptions) -> Writer:
+        """Without a key, for ids that are known at the end only; it is checked at ``commit``."""
+        if key is not None:
+            self._check_key(key)
+        return self._open_write(key, self._settle(options, key))
+
+    @final
+    def _settle(self, options: WriteOptions, key: str | None = None) -> WriteOptions:
+        """Check the options, fill in the default, drop advice; `Unsupported` if we cannot."""
+        can = self.capabilities
+        ttl_secs, if_absent, if_present, if_match, content_type = options
+        if ttl_secs is None:
+            ttl_secs = self.default_ttl_secs
+        check_ttl(ttl_secs)
+        if not can.ttl and ttl_secs not in (None, NOT_SET, FOREVER):
+            raise Unsupported("values here have no time to live", key=key, store=self)
+        if if_match is not None and (not isinstance(if_match, str) or not if_match):
+            raise ValueError("if_match takes an etag as stat gives it")
+        conditions = [
+            name
+            for name, asked in (
+                ("if_absent", if_absent),
+                ("if_present", if_present),
+                ("if_match", if_match is not None),
+            )
+            if asked
+        ]
+        if len(conditions) > 1:
+            raise ValueError(f"at most one condition, not {' and '.join(conditions)}")
+        for name in conditions:
+            if not getattr(can, name):
+                raise Unsupported(f"a put takes no {name} here", key=key, store=self)
+        if content_type is not None:
+            if not isinstance(content_type, str) or not content_type.isprintable():
+                raise ValueError("content_type is a line of text such as 'image/png'")
+            if not can.content_type:
+                content_type = None
+        return WriteOptions(ttl_secs, bool(if_absent), bool(if_present), if_match, content_type)
+
+    # Removing, copying, counting
+
+    @final
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Remove the value; a missing one is no error.
+
+        With ``if_match`` only the version with that etag is removed; another one, or none, is
+        `PreconditionFailed`. Raises `Unsupported` without ``capabilities.delete_if_match``.
+        """
+        self._check_key(key)
+        if if_match is None:
+            self._delete(key)
+            return
+        if not isinstance(if_match, str) or not if_match:
+            raise ValueError("if_match takes an etag as stat gives it")
+        if not self.capabilities.delete_if_match:
+            raise Unsupported("delete takes no if_match here", key=key, store=self)
+        self._delete_if_match(key, if_match)
+
+    @final
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Remove many values. Raises `PartialFailure`, naming each that could not be."""
+        if isinstance(keys, str):
+            raise TypeError("delete_many takes an iterable of keys, not one key")
+        checked = dict.fromkeys(keys)
+        for key in checked:
+            self._check_key(key)
+        self._delete_many(checked)
+
+    @final
+    def copy(self, source: str, dest: str, *, if_absent: bool = False) -> str:
+        """Copy a value, its expiry and content type; returns ``dest``.
+
+        Raises `KeyNotFound`; with ``if_absent`` `KeyExists` if ``dest`` is there.
+        """
+        if self._may_copy(source, dest, if_absent):
+            self._copy(source, dest, if_absent=if_absent)
+        return dest
+
+    @final
+    def move(self, source: str, dest: str, *, if_absent: bool = False) -> str:
+        """Rename a value; as ``copy``, then ``source`` is gone.
+
+        Where the store cannot do it in one step, a value put to ``source`` meanwhile stays.
+        """
+        if self._may_copy(source, dest, if_absent):
+            self._move(source, dest, if_absent=if_absent)
+        return dest
+
+    def _may_copy(self, source: str, dest: str, if_absent: bool) -> bool:
+        self._check_key(source)
+        self._check_key(dest)
+        if if_absent and not self.capabilities.if_absent:
+            raise Unsupported("copy and move take no if_absent here", key=dest, store=self)
+        if source != dest:
+            return True
+        if not self._has_key(source):
+            raise KeyNotFound(key=source, store=self)
+        if if_absent:
+            raise KeyExists(key=dest, store=self)
+        return False
+
+    @final
+    def touch(self, key: str, ttl_secs: TtlSecs) -> None:
+        """Give a value a new time to live, counted from now; ``None`` means the default.
+
+        Raises `KeyNotFound`, and `Unsupported` without ``capabilities.touch``.
+        """
+        self._check_key(key)
+        check_ttl(ttl_secs)
+        if not self.capabilities.touch:
+            raise Unsupported("values here have no time to live", key=key, store=self)
+        self._touch(key, self.default_ttl_secs if ttl_secs is None else ttl_secs)
+
+    @final
+    def increment(self, key: str, by: int = 1, ttl_secs: TtlSecs = None) -> int:
+        """Add to a counter, atomically; returns its new value.
+
+        A counter is a decimal integer of 64 bits; a missing one counts as 0. ``ttl_secs`` holds
+        for a counter that is created; an existing one keeps its expiry. Raises `StoreError` for a
+        value that is no counter, `Unsupported` without ``if_absent`` and ``if_match``.
+        """
+        self._check_key(key)
+        if not isinstance(by, int) or isinstance(by, bool):
+            raise TypeError(f"by is an int, not {type(by).__name__}")
+        if by not in _INT64:
+            raise ValueError("by has at most 64 bits")
+        return self._increment(key, by, self._settle(WriteOptions(ttl_secs), key).ttl_secs)
+
+    # Listing and many
+
+    @final
+    def keys(self, prefix: str = "") -> list[str]:
+        """All keys that begin with ``prefix``, in no particular order."""
+        return list(self.iter_keys(_text(prefix)))
+
+    @final
+    def __iter__(self) -> Iterator[str]:
+        return self.iter_keys()
+
+    @final
+    def iter_prefixes(self, delimiter: str, prefix: str = "") -> Iterator[str]:
+        """The keys below ``prefix``, each cut after the first ``delimiter`` that follows it.
+
+        As a directory listing: ``iter_prefixes("/", "media/")`` gives the values in ``media/`` and
+        its directories with a trailing ``/``, each once.
+        """
+        if not _text(delimiter):
+            raise ValueError("a delimiter has at least one character")
+        return self._iter_prefixes(delimiter, _text(prefix))
+
+    @final
+    def iter_stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
+        """Keys that begin with ``prefix``, each with its `Stat`."""
+        return self._iter_stats(_text(prefix))
+
+    @final
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of those keys that are there."""
+        if isinstance(keys, str):
+            raise TypeError("get_many takes an iterable of keys, not one key")
+        checked = dict.fromkeys(keys)
+        for key in checked:
+            self._check_key(key)
+        return self._get_many(checked)
+
+    # Addresses
+
+    @final
+    def url_for(
+        self,
+        key: str,
+        expires: float | None = None,
+        method: str = "GET",
+        filename: str | None = None,
+        content_type: str | None = None,
+    ) -> str:
+        """A URL under which the value can be had; whether it is there is not checked.
+
+        Raises `Unsupported` unless ``method`` is in ``capabilities.url_methods``.
+        """
+        self._check_key(key)
+        return self._checked_url_for(key, UrlOptions(expires, method, filename, content_type))
+
+    @final
+    def _checked_url_for(self, key: str, options: UrlOptions) -> str:
+        self._check_key(key)
+        if options.method not in self.capabilities.url_methods:
+            raise Unsupported(f"no URLs for {options.method} here", key=key, store=self)
+        if options.expires is not None and not options.expires > 0:
+            raise ValueError("expires is a number of seconds > 0")
+        return self._url_for(key, options)
+
+    @final
+    def local_path(self, key: str) -> str:
+        """The path of the file that holds the value: to be read only, for fast serving.
+
+        Raises `KeyNotFound`, and `Unsupported` without ``capabilities.local_path``.
+        """
+        self._check_key(key)
+        if not self.capabilities.local_path:
+            raise Unsupported("this store has no local files", key=key, store=self)
+        return self._local_path(key)
+
+    # What the store is
+
+    @property
+    def keyspace(self) -> KeySpace:
+        """The keys that this store takes."""
+        return self._keyspace
+
+    @property
+    def ttl_support(self) -> bool:
+        """Whether ``ttl_secs`` takes numbers here: ``capabilities.ttl``."""
+        return self.capabilities.ttl
+
+    @property
+    def default_ttl_secs(self) -> TtlSecs:
+        """The time to live of values that are put without one."""
+        return self._default_ttl_secs
+
+    @default_ttl_secs.setter
+    def default_ttl_secs(self, ttl_secs: TtlSecs) -> None:
+        check_ttl(ttl_secs)
+        if ttl_secs not in (None, NOT_SET, FOREVER) and not self.capabilities.ttl:
+            raise Unsupported("values here have no time to live", store=self)
+        self._default_ttl_secs = NOT_SET if ttl_secs is None else ttl_secs
+
+    def with_keys(self, keys: str | KeySpace) -> Self:
+        """A view of this store that takes other keys: ``"strict"``, ``"path"`` or a `KeySpace`.
+
+        The view shares everything with the store; closing one closes both.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._use_keyspace(self._space(keys) if isinstance(keys, str) else keys)
+        return view
+
+    def _use_keyspace(self, space: KeySpace) -> None:
+        self._keyspace = space
+        self._check_key = space.check_outside
+
+    @final
+    def close(self) -> None:
+        """Let go of what this store opened (not of a client passed in). Twice is no error."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        url = self._url()
+        return f"<{type(self).__name__} {url}>" if url else f"<{type(self).__name__}>"
+
+
+def _text(value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a prefix or delimiter is a str, not {type(value).__name__}")
+    return value

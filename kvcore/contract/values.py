@@ -1,0 +1,120 @@
+"""The values that verbs give, take and hand on: small frozen tuples."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvcore.ttl import TtlSecs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Stat(NamedTuple):
+    """What a store knows of a value; a field is ``None`` where the store has no place for it."""
+
+    size: int
+    """Bytes of the value, as ``get`` would return it."""
+    modified: datetime | None = None
+    """When it was last put: aware, UTC."""
+    etag: str | None = None
+    """Opaque. Equal etags mean equal bytes; putting different bytes always changes it."""
+    content_type: str | None = None
+    expires: datetime | None = None
+    """When it will be gone: aware, UTC; ``None`` also for a value that does not expire."""
+
+    def remaining_secs(self) -> float | None:
+        """Seconds until ``expires`` by the wall clock (at least 1 ms), or ``None``."""
+        if self.expires is None:
+            return None
+        return max(self.expires.timestamp() - time.time(), 0.001)
+
+
+class Fetched(NamedTuple):
+    """A value and what the store knows of it, both of the same version."""
+
+    data: bytes
+    stat: Stat
+
+
+class WriteOptions(NamedTuple):
+    """What a writing verb was asked besides key and value; decorators hand it on unread.
+
+    When a hook gets one, everything in it is checked, the store can do it (capabilities), and at
+    most one of ``if_absent``, ``if_present``, ``if_match`` is set.
+    """
+
+    ttl_secs: TtlSecs = None
+    if_absent: bool = False
+    if_present: bool = False
+    if_match: str | None = None
+    content_type: str | None = None
+
+    @property
+    def expires_in_secs(self) -> float | None:
+        """Seconds that the value is to live, or ``None`` if it is not to expire."""
+        ttl_secs = self.ttl_secs
+        return None if ttl_secs is None or isinstance(ttl_secs, str) else ttl_secs
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the write is to be refused unless a condition holds."""
+        return self.if_absent or self.if_present or self.if_match is not None
+
+
+PLAIN = WriteOptions()
+"""Nothing asked: the one that a plain ``put(key, data)`` hands on."""
+
+
+class UrlOptions(NamedTuple):
+    """What ``url_for`` was asked besides the key; decorators hand it on unread."""
+
+    expires: float | None = None
+    """Seconds for which the URL is to work."""
+    method: str = "GET"
+    filename: str | None = None
+    content_type: str | None = None
+
+
+class Capabilities(NamedTuple):
+    """What a store can do; computed through decorators, so it holds for the whole stack.
+
+    >>> from kvcore import DictStore, ReadOnlyDecorator
+    >>> DictStore().capabilities.if_absent
+    True
+    >>> ReadOnlyDecorator(DictStore()).capabilities.if_absent
+    False
+    """
+
+    if_absent: bool = False
+    """Create only, with exactly one winner among racing writers."""
+    if_present: bool = False
+    """Replace only."""
+    if_match: bool = False
+    """Replace only the version with the given etag (compare and swap)."""
+    delete_if_match: bool = False
+    ttl: bool = False
+    """Values can expire: ``ttl_secs`` takes numbers."""
+    touch: bool = False
+    """The expiry of a value can be changed without writing the value again."""
+    list: bool = True
+    copy: bool = False
+    """``copy`` and ``move`` happen inside the store; else the bytes pass through here."""
+    url_methods: frozenset[str] = frozenset()
+    """The HTTP methods that ``url_for`` makes URLs for; empty: no URLs."""
+    content_type: bool = False
+    """The content type given to a put is kept and comes back in ``stat``."""
+    pinned_reads: bool = False
+    """``open`` reads one version to its end without fetching it whole beforehand."""
+    local_path: bool = False
+    """``local_path`` names a file that holds the value."""
+    native_async: bool = False
+    """`AsyncStore` needs no threads for this store."""
+    fast: bool = False
+    """Small values take microseconds and never wait for disk or network."""
+
+    @property
+    def takes_options(self) -> bool:
+        """Whether the writing hooks get a `WriteOptions`."""
+        return self.if_absent or self.if_present or self.if_match or self.ttl or self.content_type
