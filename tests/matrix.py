@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-BESIDE_THE_WHEEL = ("tests", "example_sites", "benchmarks", "docs", "pyproject.toml")
-DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+BESIDE_THE_WHEEL = (
+    *("tests", "example_sites", "benchmarks", "docs", "constraints"),
+    *("pyproject.toml", "README.md", "CHANGELOG.md"),
+)
 
 
 class Row(NamedTuple):
@@ -85,7 +87,7 @@ def prepare(row: Row, python: Path) -> tuple[Path, Path]:
     checkout = home / "checkout"
     shutil.rmtree(checkout, ignore_errors=True)
     checkout.mkdir()
-    for name in (*BESIDE_THE_WHEEL, *DOCUMENTS):
+    for name in BESIDE_THE_WHEEL:
         source = ROOT / name
         if source.is_dir():
             leave = shutil.ignore_patterns("__pycache__")
