@@ -23,8 +23,8 @@ check: wheel ## lint, types, imports, packaging, documentation
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	for package in $(PACKAGES); do \
-	    PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes $$package || exit 1; \
+	set -e; for package in $(PACKAGES); do \
+	    PATH="$(CURDIR)/$(BIN):$$PATH" pyright --ignoreexternal --verifytypes $$package; \
 	done
 	$(BIN)/lint-imports
 	$(BIN)/validate-pyproject pyproject.toml
