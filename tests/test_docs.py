@@ -6,10 +6,12 @@ A block that cannot run says so to its readers: a `{code-block} python` with a `
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sybil import Example, Sybil
@@ -58,6 +60,30 @@ def test_the_examples_of_a_module_run(
     # ELLIPSIS for addresses and random ids, as doctest writers expect it.
     result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert result.failed == 0
+
+
+def undocumented(module: ModuleType) -> Iterator[str]:
+    """The public names made in a module that have no docstring, not even an inherited one."""
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+            continue
+        if inspect.isclass(thing):
+            if not thing.__doc__:
+                yield name
+            for attribute, value in vars(thing).items():
+                if attribute.startswith("_"):
+                    continue
+                to_be_described = inspect.isroutine(value) or isinstance(value, property)
+                if to_be_described and not inspect.getdoc(getattr(thing, attribute)):
+                    yield f"{name}.{attribute}"
+        elif inspect.isfunction(thing) and not thing.__doc__:
+            yield name
+
+
+@pytest.mark.parametrize("module", modules())
+def test_public_names_are_documented(module: str) -> None:
+    """Whoever asks for help on a public class, method or function gets an answer."""
+    assert list(undocumented(importlib.import_module(module))) == []
 
 
 def test_only_a_stated_reason_keeps_a_block_from_running(tmp_path: Path) -> None:
