@@ -44,7 +44,7 @@ from kvcore.contract.hooks import Hooks
 from kvcore.contract.streams import Reader, Source, Writable, as_bytes, as_source
 from kvcore.contract.values import PLAIN, Fetched, Stat, UrlOptions, WriteOptions
 from kvcore.contract.writer import Writer
-from kvcore.errors import KeyExists, KeyNotFound, Unsupported
+from kvcore.errors import KeyExists, KeyNotFound, ReadOnly, Unsupported
 from kvcore.keys import STRICT, KeySpace
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs, check_ttl
 
@@ -204,6 +204,7 @@ class KeyValueStore(Hooks):
         Keys and values are checked before the first is stored. Raises `PartialFailure` when some
         could not be stored.
         """
+        self._check_writable()
         pairs = items.items() if isinstance(items, Mapping) else items
         checked: dict[str, bytes] = {}
         for key, data in pairs:
@@ -219,6 +220,8 @@ class KeyValueStore(Hooks):
         if type(data) is not bytes:
             data = as_bytes(data, key)
         can = self.capabilities
+        if not can.write:
+            raise ReadOnly(key=key, store=self)
         if options is not PLAIN or self.default_ttl_secs != NOT_SET:
             options = self._settle(options, key)
         if can.takes_options:
@@ -254,12 +257,16 @@ class KeyValueStore(Hooks):
         """Without a key, for ids that are known at the end only; it is checked at ``commit``."""
         if key is not None:
             self._check_key(key)
-        return self._open_write(key, self._settle(options, key))
+        writer = self._open_write(key, self._settle(options, key))
+        writer._check_key = self._check_key
+        return writer
 
     @final
     def _settle(self, options: WriteOptions, key: str | None = None) -> WriteOptions:
         """Check the options, fill in the default, drop advice; `Unsupported` if we cannot."""
         can = self.capabilities
+        if not can.write:
+            raise ReadOnly(key=key, store=self)
         ttl_secs, if_absent, if_present, if_match, content_type = options
         if ttl_secs is None:
             ttl_secs = self.default_ttl_secs
@@ -289,6 +296,10 @@ class KeyValueStore(Hooks):
                 content_type = None
         return WriteOptions(ttl_secs, bool(if_absent), bool(if_present), if_match, content_type)
 
+    def _check_writable(self, key: str | None = None) -> None:
+        if not self.capabilities.write:
+            raise ReadOnly(key=key, store=self)
+
     # Removing, copying, counting
 
     @final
@@ -299,6 +310,7 @@ class KeyValueStore(Hooks):
         `PreconditionFailed`. Raises `Unsupported` without ``capabilities.delete_if_match``.
         """
         self._check_key(key)
+        self._check_writable(key)
         if if_match is None:
             self._delete(key)
             return
@@ -311,6 +323,7 @@ class KeyValueStore(Hooks):
     @final
     def delete_many(self, keys: Iterable[str]) -> None:
         """Remove many values. Raises `PartialFailure`, naming each that could not be."""
+        self._check_writable()
         if isinstance(keys, str):
             raise TypeError("delete_many takes an iterable of keys, not one key")
         checked = dict.fromkeys(keys)
@@ -341,6 +354,7 @@ class KeyValueStore(Hooks):
     def _may_copy(self, source: str, dest: str, if_absent: bool) -> bool:
         self._check_key(source)
         self._check_key(dest)
+        self._check_writable(dest)
         if if_absent and not self.capabilities.if_absent:
             raise Unsupported("copy and move take no if_absent here", key=dest, store=self)
         if source != dest:
@@ -358,6 +372,7 @@ class KeyValueStore(Hooks):
         Raises `KeyNotFound`, and `Unsupported` without ``capabilities.touch``.
         """
         self._check_key(key)
+        self._check_writable(key)
         check_ttl(ttl_secs)
         if not self.capabilities.touch:
             raise Unsupported("values here have no time to live", key=key, store=self)
@@ -472,6 +487,7 @@ class KeyValueStore(Hooks):
 
     @default_ttl_secs.setter
     def default_ttl_secs(self, ttl_secs: TtlSecs) -> None:
+        self._check_writable()
         check_ttl(ttl_secs)
         if ttl_secs not in (None, NOT_SET, FOREVER) and not self.capabilities.ttl:
             raise Unsupported("values here have no time to live", store=self)

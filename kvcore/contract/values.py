@@ -80,10 +80,10 @@ class UrlOptions(NamedTuple):
 class Capabilities(NamedTuple):
     """What a store can do; computed through decorators, so it holds for the whole stack.
 
-    >>> from kvcore import DictStore, ReadOnlyDecorator
-    >>> DictStore().capabilities.if_absent
+    >>> from kvcore import DictStore, PrefixDecorator, ReadOnlyDecorator
+    >>> DictStore().capabilities.write
     True
-    >>> ReadOnlyDecorator(DictStore()).capabilities.if_absent
+    >>> PrefixDecorator("a-", ReadOnlyDecorator(DictStore())).capabilities.write
     False
     """
 
@@ -98,6 +98,8 @@ class Capabilities(NamedTuple):
     """Values can expire: ``ttl_secs`` takes numbers."""
     touch: bool = False
     """The expiry of a value can be changed without writing the value again."""
+    write: bool = True
+    """Without it every writing verb raises `ReadOnly`, before anything happens."""
     list: bool = True
     copy: bool = False
     """``copy`` and ``move`` happen inside the store; else the bytes pass through here."""

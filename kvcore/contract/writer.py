@@ -35,6 +35,7 @@ class Writer(ABC):
     def __init__(self, key: str | None) -> None:
         self.key = key
         """The key, as a store in whose stack this writer stands knows it."""
+        self._check_key: Callable[[str], object] | None = None  # set by the store
         self._open = True
         self._pid = os.getpid()
 
@@ -58,8 +59,14 @@ class Writer(ABC):
         Raises what ``put`` raises, `PreconditionFailed` included; then nothing is published.
         """
         self._check_open()
-        if self.key is None:
-            raise ValueError("this writer has no key yet")
+        try:
+            if self.key is None:
+                raise ValueError("this writer has no key yet")
+            if self._check_key is not None:  # the key may have been set since
+                self._check_key(self.key)
+        except ValueError:
+            self.abort()
+            raise
         self._open = False
         self._commit(self.key)
         return self.key
