@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from kvcore.errors import StoreError as StoreError
     from kvcore.errors import StoreTimeout as StoreTimeout
     from kvcore.errors import Unsupported as Unsupported
+    from kvcore.errors import UploadRefused as UploadRefused
+    from kvcore.errors import UploadTooLarge as UploadTooLarge
+    from kvcore.errors import UploadTypeRefused as UploadTypeRefused
     from kvcore.errors import VerificationError as VerificationError
     from kvcore.keys import PATH as PATH
     from kvcore.keys import STRICT as STRICT
@@ -86,6 +89,9 @@ _HOMES = {
         "StoreError",
         "StoreTimeout",
         "Unsupported",
+        "UploadRefused",
+        "UploadTooLarge",
+        "UploadTypeRefused",
         "VerificationError",
     ),
     "kvcore.keys": ("PATH", "STRICT", "VALID_KEY_RE", "VALID_KEY_REGEXP", "KeySpace"),

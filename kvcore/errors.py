@@ -13,6 +13,9 @@
     ├── StoreError             (OSError)           the storage itself failed
     │   ├── StoreTimeout       (TimeoutError)      it did not answer in time
     │   └── PartialFailure                         some keys of a many-verb failed
+    ├── UploadRefused          (ValueError)        an upload breaks a rule; nothing was stored
+    │   ├── UploadTooLarge                         it has more than max_bytes
+    │   └── UploadTypeRefused                      its bytes are of a type that is not wanted
     ├── VerificationError                          a value was changed behind our back
     ├── ConfigError            (ValueError)        a URL, option or settings entry is wrong
     └── MissingDependency      (ImportError)       an optional library is not installed
@@ -136,6 +139,40 @@ class PartialFailure(StoreError):
     ) -> None:
         super().__init__(message, key=key, store=store)
         self.errors: dict[str, KvcoreError] = dict(errors or {})
+
+
+class UploadRefused(KvcoreError, ValueError):
+    """An upload breaks a rule. Nothing was stored."""
+
+
+class UploadTooLarge(UploadRefused):
+    """The upload has more than ``max_bytes`` bytes; how many more is not known."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        key: str | None = None,
+        store: object = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message, key=key, store=store)
+        self.max_bytes = max_bytes
+
+
+class UploadTypeRefused(UploadRefused):
+    """The upload is of ``content_type``, as its bytes tell, and that is not wanted here."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        key: str | None = None,
+        store: object = None,
+        content_type: str | None = None,
+    ) -> None:
+        super().__init__(message, key=key, store=store)
+        self.content_type = content_type
 
 
 class VerificationError(KvcoreError):
