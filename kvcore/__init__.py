@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from kvcore.contract import WriteOptions as WriteOptions
     from kvcore.contract import Writer as Writer
     from kvcore.decorators.base import StoreDecorator as StoreDecorator
+    from kvcore.decorators.ids import HashDecorator as HashDecorator
+    from kvcore.decorators.ids import RandomIdDecorator as RandomIdDecorator
+    from kvcore.decorators.ids import UUIDDecorator as UUIDDecorator
     from kvcore.decorators.keys import KeyTransformingDecorator as KeyTransformingDecorator
     from kvcore.decorators.prefix import PrefixDecorator as PrefixDecorator
+    from kvcore.decorators.readonly import ReadOnlyDecorator as ReadOnlyDecorator
+    from kvcore.decorators.urlencode import URLEncodeKeysDecorator as URLEncodeKeysDecorator
     from kvcore.errors import ConfigError as ConfigError
     from kvcore.errors import InvalidKey as InvalidKey
     from kvcore.errors import InvalidValue as InvalidValue
@@ -44,6 +49,12 @@ if TYPE_CHECKING:
     from kvcore.errors import UploadTooLarge as UploadTooLarge
     from kvcore.errors import UploadTypeRefused as UploadTypeRefused
     from kvcore.errors import VerificationError as VerificationError
+    from kvcore.ids import Template as Template
+    from kvcore.ids import content_hash as content_hash
+    from kvcore.ids import content_id as content_id
+    from kvcore.ids import random_id as random_id
+    from kvcore.ids import uuid4 as uuid4
+    from kvcore.ids import uuid7 as uuid7
     from kvcore.keys import PATH as PATH
     from kvcore.keys import STRICT as STRICT
     from kvcore.keys import VALID_KEY_RE as VALID_KEY_RE
@@ -73,8 +84,11 @@ _HOMES = {
         "Writer",
     ),
     "kvcore.decorators.base": ("StoreDecorator",),
+    "kvcore.decorators.ids": ("HashDecorator", "RandomIdDecorator", "UUIDDecorator"),
     "kvcore.decorators.keys": ("KeyTransformingDecorator",),
     "kvcore.decorators.prefix": ("PrefixDecorator",),
+    "kvcore.decorators.readonly": ("ReadOnlyDecorator",),
+    "kvcore.decorators.urlencode": ("URLEncodeKeysDecorator",),
     "kvcore.errors": (
         "ConfigError",
         "InvalidKey",
@@ -94,6 +108,7 @@ _HOMES = {
         "UploadTypeRefused",
         "VerificationError",
     ),
+    "kvcore.ids": ("Template", "content_hash", "content_id", "random_id", "uuid4", "uuid7"),
     "kvcore.keys": ("PATH", "STRICT", "VALID_KEY_RE", "VALID_KEY_REGEXP", "KeySpace"),
     "kvcore.ttl": ("FOREVER", "NOT_SET", "TtlSecs"),
 }

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TypeAlias
 
+from kvcore.errors import StoreError
+
 Path: TypeAlias = str | os.PathLike[str]
 """A path on the caller's side."""
 
@@ -48,3 +50,15 @@ def filling(path: str) -> Iterator[IO[bytes]]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def remove_source(path: str, key: str, store: object) -> None:
+    """Consume the caller's file, whose value is stored. `StoreError` if it cannot be removed."""
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise StoreError(
+            f"the value is stored, but its source {path!r} could not be removed",
+            key=key,
+            store=store,
+        ) from error

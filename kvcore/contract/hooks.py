@@ -8,13 +8,12 @@ have done so before. A hook raises `KeyNotFound`, `PreconditionFailed`, `KeyExis
 from __future__ import annotations
 
 import io
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
-from kvcore.contract.callers_files import filling
+from kvcore.contract.callers_files import filling, remove_source
 from kvcore.contract.streams import (
     ReadableClosable,
     Reader,
@@ -144,14 +143,7 @@ class Hooks(ABC):
     def _move_filename(self, key: str, path: str, options: WriteOptions) -> object:
         """Store the caller's file and consume it; on a failure leave it as it was."""
         self._call_writing(self._put_filename, key, path, options)
-        try:
-            os.unlink(path)
-        except OSError as error:
-            raise StoreError(
-                f"the value is stored, but its source {path!r} could not be removed",
-                key=key,
-                store=self,
-            ) from error
+        remove_source(path, key, self)
         return None
 
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:

@@ -1,0 +1,56 @@
+"""`ReadOnlyDecorator`: a store that only reads."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NoReturn
+
+from kvcore.contract import Capabilities
+from kvcore.decorators.base import StoreDecorator
+from kvcore.errors import ReadOnly
+
+_READING_METHODS = frozenset({"GET", "HEAD"})
+
+
+class ReadOnlyDecorator(StoreDecorator):
+    """Reads, lists and makes URLs to read from; every writing verb raises `ReadOnly`.
+
+    It does so before anything happens, also when another decorator stands outside.
+
+    >>> from kvcore import DictStore
+    >>> store = ReadOnlyDecorator(DictStore({"greeting": b"hello"}))
+    >>> store.get("greeting")
+    b'hello'
+    >>> store.delete("greeting")
+    Traceback (most recent call last):
+        ...
+    kvcore.errors.ReadOnly: this store is read-only (key 'greeting' in ...)
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the inner store can do, less all that writes."""
+        return _reading_only(self._inner.capabilities)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        key = args[0] if args and isinstance(args[0], str) else None
+        raise ReadOnly(key=key, store=self)
+
+    # The verbs refuse by the capability; these hold for what comes past them.
+    _put = _put_file = _put_filename = _move_filename = _refuse
+    _put_many = _open_write = _refuse
+    _delete = _delete_if_match = _delete_many = _refuse
+    _copy = _move = _touch = _increment = _refuse
+
+
+@cache
+def _reading_only(inside: Capabilities) -> Capabilities:
+    return Capabilities(
+        write=False,
+        list=inside.list,
+        url_methods=inside.url_methods & _READING_METHODS,
+        pinned_reads=inside.pinned_reads,
+        local_path=inside.local_path,
+        native_async=inside.native_async,
+        fast=inside.fast,
+    )
