@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kvcore._version import __version__ as __version__
+    from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
+    from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
     from kvcore.backends.memory import DictStore as DictStore
     from kvcore.contract import PLAIN as PLAIN
     from kvcore.contract import Capabilities as Capabilities
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 # Where each public name lives; a test holds this against the imports above.
 _HOMES = {
     "kvcore._version": ("__version__",),
+    "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
     "kvcore.backends.memory": ("DictStore",),
     "kvcore.contract": (
         "PLAIN",

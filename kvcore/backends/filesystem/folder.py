@@ -1,0 +1,180 @@
+"""`Folder`: the few things that a store asks of one directory, and `Draft`, a file in the making.
+
+All that depends on the platform sits behind this interface: `posix` has it by directory
+descriptors, so that no symbolic link is ever followed below the root, `portable` by paths, for
+systems without them. Names are single segments. Every method raises ``OSError`` as the system does.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import Self
+
+from kvcore.backends.filesystem.transfer import write_all
+from kvcore.keys import RESERVED_PREFIX
+
+TEMPORARY_PREFIX = f"{RESERVED_PREFIX}tmp-"
+"""What the names of unfinished files begin with. They do not contain the key, so they fit."""
+
+
+def temporary_name() -> str:
+    """A new name that no key has."""
+    return TEMPORARY_PREFIX + os.urandom(10).hex()
+
+
+class Draft:
+    """A file that nobody sees yet, open for reading and writing at ``fd``.
+
+    It lies in ``folder`` under ``name``, or nowhere at all (``None``) where the file system can
+    keep files without a name. ``close`` lets go of it; what was not published is then gone.
+    """
+
+    __slots__ = ("_pid", "fd", "folder", "name")
+
+    def __init__(self, fd: int, folder: Folder, name: str | None) -> None:
+        self.fd = fd
+        self.folder = folder
+        self.name = name
+        self._pid = os.getpid() if name is not None else 0
+
+    def write(self, block: bytes) -> None:
+        """Write all of ``block``."""
+        written = os.write(self.fd, block)
+        if written < len(block):
+            write_all(self.fd, block[written:])
+
+    def close(self) -> None:
+        """Close the file, and remove it unless it was published. Twice is no error."""
+        fd, self.fd = self.fd, -1
+        name, self.name = self.name, None
+        try:
+            if fd >= 0:
+                os.close(fd)
+        finally:
+            if name is not None:
+                try:
+                    if self._pid == os.getpid():  # a forked child must not remove the parent's
+                        self.folder.unlink(name)
+                finally:
+                    self.folder.close()
+
+    def discard(self) -> None:
+        """Close after a failure, which is what the caller is to hear of."""
+        with suppress(OSError):  # what could not be removed is swept later
+            self.close()
+
+
+class Folder(ABC):
+    """One directory. The root, closed or not, stays valid for ever; others are used once."""
+
+    __slots__ = ()
+
+    @classmethod
+    @abstractmethod
+    def root(cls, path: str) -> Self:
+        """The folder at ``path``, an absolute path, which need not exist yet."""
+
+    @abstractmethod
+    def sub(self, name: str) -> Self:
+        """The directory ``name``, never a symbolic link to one."""
+
+    def walk(self, segments: list[str]) -> Folder:
+        """The folder below these directories, to be closed; for none of them, this one."""
+        folder: Folder = self
+        for segment in segments:
+            try:
+                deeper = folder.sub(segment)
+            finally:
+                if folder is not self:
+                    folder.close()
+            folder = deeper
+        return folder
+
+    def open_key(self, key: str) -> int:
+        """`open_read` for a key below this folder."""
+        *segments, name = key.split("/")
+        folder = self.walk(segments)
+        try:
+            return folder.open_read(name)
+        finally:
+            folder.close()
+
+    def stat_key(self, key: str) -> os.stat_result:
+        """`stat` for a key below this folder."""
+        *segments, name = key.split("/")
+        folder = self.walk(segments)
+        try:
+            return folder.stat(name)
+        finally:
+            folder.close()
+
+    @abstractmethod
+    def mkdir(self, name: str, perm: int | None) -> None:
+        """Make a directory, with exactly the mode ``perm`` or by the umask."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the directory and of a lock on it. Twice is no error."""
+
+    @abstractmethod
+    def open_read(self, name: str) -> int:
+        """A descriptor for reading; never through a symbolic link, never waiting for a pipe."""
+
+    @abstractmethod
+    def stat(self, name: str) -> os.stat_result:
+        """The entry itself, no link followed."""
+
+    @abstractmethod
+    def unlink(self, name: str) -> None:
+        """Remove a file."""
+
+    @abstractmethod
+    def rmdir(self, name: str) -> None:
+        """Remove a directory if it is empty."""
+
+    @abstractmethod
+    def scan(self) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        """The entries."""
+
+    @abstractmethod
+    def draft(self) -> Draft:
+        """A new unseen file on the file system of this folder; its mode is by the umask."""
+
+    @abstractmethod
+    def stamp(self, draft: Draft, time_ns: int, perm: int | None) -> None:
+        """Give the draft its modification time, and its mode unless the umask is to decide."""
+
+    @abstractmethod
+    def link(self, draft: Draft, name: str) -> None:
+        """Show the draft under ``name``; ``FileExistsError`` if that is taken."""
+
+    @abstractmethod
+    def replace(self, draft: Draft, name: str) -> None:
+        """Show the draft under ``name``, in place of what was there, in one step."""
+
+    @abstractmethod
+    def rename(self, name: str, folder: Folder, new_name: str, *, if_absent: bool) -> None:
+        """Move a file of this folder into ``folder``, replacing or (``if_absent``) creating."""
+
+    @abstractmethod
+    def pinned(self) -> Self:
+        """This very directory, also if its path comes to mean another one; to be closed."""
+
+    @abstractmethod
+    def lock(self, *, exclusive: bool) -> Folder:
+        """This folder, locked until it is closed, against replacing and removing by others.
+
+        Shared: to replace or remove whatever is there. Exclusive: to look first. Creating takes
+        no lock. ``TimeoutError`` after `locks.TIMEOUT_SECS`.
+        """
+
+    @abstractmethod
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: the same for two folders that are one directory."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Make the entries survive a power cut."""

@@ -1,0 +1,84 @@
+"""Advisory locks on descriptors, across threads and processes, with a deadline and fork-safe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from kvcore.forking import tell_after_fork
+
+TIMEOUT_SECS = 30.0
+"""How long to wait for a lock, which is usually held for 20 µs, before `TimeoutError`.
+
+Longer means that its holder was stopped or hangs in a system call.
+"""
+_FIRST_NAP_SECS = 0.00005
+_LONGEST_NAP_SECS = 0.005
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try(fd: int, exclusive: bool) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # knows no shared locks
+
+    def _release(fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try(fd: int, exclusive: bool) -> None:
+        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+    def _release(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+class _Held(set[int]):
+    """The descriptors that hold locks now. A lock lives until its *last* copy is closed, so a
+    child forked meanwhile closes the copies that it inherited.
+    """
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # only to be held weakly
+
+    def _after_fork(self) -> None:
+        for fd in self:
+            os.close(fd)
+        self.clear()
+
+
+_held = _Held()
+tell_after_fork(_held)
+
+
+def lock(fd: int, *, exclusive: bool) -> None:
+    """Lock what ``fd`` has open; ``TimeoutError`` after `TIMEOUT_SECS`."""
+    try:
+        _try(fd, exclusive)
+    except (BlockingIOError, PermissionError):  # taken: on POSIX, on Windows
+        _wait(fd, exclusive)
+    _held.add(fd)
+
+
+def _wait(fd: int, exclusive: bool) -> None:
+    # Polling, because a lock by flock knows no deadline, and a signal would not be ours to use.
+    nap, deadline = _FIRST_NAP_SECS, time.monotonic() + TIMEOUT_SECS
+    while True:
+        time.sleep(nap)
+        try:
+            return _try(fd, exclusive)
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"another process has held a lock on this directory for {TIMEOUT_SECS:.0f} s"
+                ) from None
+        nap = min(nap * 1.5, _LONGEST_NAP_SECS)
+
+
+def unlock(fd: int) -> None:
+    """Unlock what ``fd`` has open, in forked children too; close it afterwards."""
+    _release(fd)
+    _held.discard(fd)

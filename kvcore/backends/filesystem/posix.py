@@ -1,0 +1,219 @@
+"""`Folder` by directory descriptors: the root by its path, everything below by ``openat``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from kvcore.backends.filesystem.folder import Draft, Folder, temporary_name
+from kvcore.backends.filesystem.locks import lock, unlock
+
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
+_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
+_SEARCH = _DIRECTORY | getattr(os, "O_PATH", 0)  # enough to go on from, and cheaper
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
+_NAMELESS = os.O_RDWR | getattr(os, "O_TMPFILE", 0) | _CLOEXEC
+# What open says where O_TMPFILE is not to be had: not by this file system, not by this kernel.
+_NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
+
+
+class PosixFolder(Folder):
+    """``path`` is put before names and ``fd`` stands for the directory: the root has only the
+    first, all others only the second. So the root may be removed, made anew or switched.
+    """
+
+    __slots__ = ("_locked", "fd", "path")
+
+    nameless_drafts = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+    """Whether to try for drafts without a name; nothing of them is left after a kill."""
+
+    def __init__(self, path: str, fd: int | None) -> None:
+        self.path = path
+        self.fd = fd
+        self._locked = False
+
+    @classmethod
+    def root(cls, path: str) -> Self:
+        return cls(path if path.endswith("/") else f"{path}/", None)
+
+    def sub(self, name: str) -> Self:
+        return type(self)("", os.open(self.path + name, _DIRECTORY | _NOFOLLOW, dir_fd=self.fd))
+
+    def walk(self, segments: list[str]) -> PosixFolder:
+        return type(self)("", self._walk(segments, _DIRECTORY)) if segments else self
+
+    def open_key(self, key: str) -> int:
+        if "/" not in key:
+            return os.open(self.path + key, _READ, dir_fd=self.fd)
+        *segments, name = key.split("/")
+        fd = self._walk(segments, _SEARCH)
+        try:
+            return os.open(name, _READ, dir_fd=fd)
+        finally:
+            os.close(fd)
+
+    def stat_key(self, key: str) -> os.stat_result:
+        if "/" not in key:
+            return os.stat(self.path + key, dir_fd=self.fd, follow_symlinks=False)
+        *segments, name = key.split("/")
+        fd = self._walk(segments, _SEARCH)
+        try:
+            return os.stat(name, dir_fd=fd, follow_symlinks=False)
+        finally:
+            os.close(fd)
+
+    def _walk(self, segments: list[str], flags: int) -> int:
+        fd = os.open(self.path + segments[0], flags | _NOFOLLOW, dir_fd=self.fd)
+        for segment in segments[1:]:
+            try:
+                deeper = os.open(segment, flags | _NOFOLLOW, dir_fd=fd)
+            finally:
+                os.close(fd)
+            fd = deeper
+        return fd
+
+    def mkdir(self, name: str, perm: int | None) -> None:
+        os.mkdir(self.path + name, 0o777 if perm is None else perm, dir_fd=self.fd)
+        if perm is not None:  # what the umask took away
+            made = self.sub(name)
+            try:
+                os.fchmod(made._descriptor(), perm)
+            finally:
+                made.close()
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            if self._locked:
+                unlock(fd)
+            os.close(fd)
+
+    def open_read(self, name: str) -> int:
+        return os.open(self.path + name, _READ, dir_fd=self.fd)
+
+    def stat(self, name: str) -> os.stat_result:
+        return os.stat(self.path + name, dir_fd=self.fd, follow_symlinks=False)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(self.path + name, dir_fd=self.fd)
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(self.path + name, dir_fd=self.fd)
+
+    @contextmanager
+    def scan(self) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with self.pinned() as folder, os.scandir(folder._descriptor()) as entries:
+            yield entries
+
+    def draft(self) -> Draft:
+        if self.nameless_drafts:
+            try:
+                return Draft(os.open(self.path or ".", _NAMELESS, 0o666), self, None)
+            except OSError as error:
+                if error.errno not in _NO_NAMELESS:
+                    raise
+        folder = self.pinned()  # by descriptor: a root that is switched keeps our draft
+        try:
+            name = temporary_name()
+            return Draft(os.open(name, _CREATE, 0o666, dir_fd=folder.fd), folder, name)
+        except BaseException:
+            folder.close()
+            raise
+
+    def stamp(self, draft: Draft, time_ns: int, perm: int | None) -> None:
+        os.utime(draft.fd, ns=(time_ns, time_ns))
+        if perm is not None:
+            os.fchmod(draft.fd, perm)
+
+    def link(self, draft: Draft, name: str) -> None:
+        if draft.name is None:
+            # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
+            os.link(
+                f"/proc/self/fd/{draft.fd}",
+                self.path + name,
+                src_dir_fd=draft.fd,
+                dst_dir_fd=self.fd,
+                follow_symlinks=True,
+            )
+        else:
+            os.link(
+                draft.name,
+                self.path + name,
+                src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
+                dst_dir_fd=self.fd,
+                follow_symlinks=False,
+            )
+
+    def replace(self, draft: Draft, name: str) -> None:
+        if draft.name is not None:
+            os.rename(
+                draft.name,
+                self.path + name,
+                src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
+                dst_dir_fd=self.fd,
+            )
+            draft.name = None
+            draft.folder.close()
+            return
+        temporary = temporary_name()
+        self.link(draft, temporary)
+        self._rename_over(temporary, name)
+
+    def _rename_over(self, temporary: str, name: str) -> None:
+        try:
+            os.rename(
+                self.path + temporary, self.path + name, src_dir_fd=self.fd, dst_dir_fd=self.fd
+            )
+        except BaseException:
+            self.unlink(temporary)
+            raise
+
+    def rename(self, name: str, folder: Folder, new_name: str, *, if_absent: bool) -> None:
+        assert isinstance(folder, PosixFolder)
+        source, target = self.path + name, folder.path + new_name
+        if if_absent:
+            os.link(source, target, src_dir_fd=self.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+            os.unlink(source, dir_fd=self.fd)
+        else:
+            os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
+
+    def lock(self, *, exclusive: bool) -> PosixFolder:
+        held = self if self.fd is not None else self.pinned()
+        try:
+            lock(held._descriptor(), exclusive=exclusive)
+        except BaseException:
+            held.close()
+            raise
+        held._locked = True
+        return held
+
+    def identity(self) -> tuple[int, int]:
+        found = os.stat(self.path) if self.fd is None else os.fstat(self.fd)
+        return found.st_dev, found.st_ino
+
+    def sync(self) -> None:
+        if self.fd is not None:
+            os.fsync(self.fd)
+            return
+        with self.pinned() as folder:
+            os.fsync(folder._descriptor())
+
+    def pinned(self) -> Self:
+        if self.fd is None:
+            return type(self)("", os.open(self.path, _DIRECTORY))
+        return type(self)("", os.open(".", _DIRECTORY, dir_fd=self.fd))
+
+    def _descriptor(self) -> int:
+        assert self.fd is not None
+        return self.fd
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

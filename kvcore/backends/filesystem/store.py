@@ -1,0 +1,446 @@
+"""`FilesystemStore` and `WebFilesystemStore`: a value is a file, its key the name below a root."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import IO, Literal, TypeVar
+
+from kvcore.backends.filesystem import listing
+from kvcore.backends.filesystem.folder import Draft, Folder
+from kvcore.backends.filesystem.portable import PortableFolder
+from kvcore.backends.filesystem.posix import PosixFolder
+from kvcore.backends.filesystem.transfer import (
+    copy_to_end,
+    read_to_end,
+    regular_descriptor,
+)
+from kvcore.backends.filesystem.tree import NO_FILE, Tree, etag_of
+from kvcore.contract import (
+    PLAIN,
+    Capabilities,
+    CopyMixin,
+    Fetched,
+    KeyValueStore,
+    Path,
+    Reader,
+    Stat,
+    UrlMixin,
+    UrlOptions,
+    WriteOptions,
+    Writer,
+)
+from kvcore.contract.callers_files import filling
+from kvcore.contract.streams import read_blocks
+from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout, Unsupported
+from kvcore.keys import KeySpace
+
+Durability = Literal["full", "atomic"]
+_T = TypeVar("_T")
+
+_BY_DESCRIPTOR = {os.open, os.stat, os.mkdir, os.unlink, os.rmdir, os.link, os.rename}
+_SEGMENT_BYTES = 255  # of every common file system
+
+
+def _platform_folder() -> type[Folder]:
+    can = os.supports_dir_fd >= _BY_DESCRIPTOR and os.scandir in os.supports_fd
+    return PosixFolder if can and os.name == "posix" else PortableFolder
+
+
+class FilesystemStore(UrlMixin, CopyMixin):
+    """Keeps each value in a file ``root/key``, readable in place by everybody else.
+
+    ``root`` is made when it is missing; it and all below must be one file system. ``perm`` is the
+    mode of files (directories get it with the matching search bits); by default the umask decides.
+    ``keys`` is ``"strict"`` (a flat folder) or ``"path"`` (directories by "/").
+
+    Replacing is always atomic: readers, killed writers and full disks see the old value or the
+    new one, whole. ``durability="full"`` syncs, so that what was put survives a power cut;
+    ``"atomic"`` does not sync and is many times faster: after a power cut a value of the last
+    half minute may be missing or empty.
+
+    Files have no time to live, and no place for a content type.
+
+    >>> import tempfile
+    >>> root = tempfile.mkdtemp()
+    >>> store = FilesystemStore(root, keys="path")
+    >>> store.put("media/hello.txt", b"hello")
+    'media/hello.txt'
+    >>> open(root + "/media/hello.txt").read()
+    'hello'
+    """
+
+    _declared = Capabilities(
+        if_absent=True,
+        if_present=True,
+        if_match=True,
+        delete_if_match=True,
+        pinned_reads=True,
+        local_path=True,
+    )
+    _folder_class: type[Folder] = _platform_folder()
+
+    def __init__(
+        self,
+        root: Path,
+        perm: int | None = None,
+        *,
+        keys: str = "strict",
+        durability: Durability = "full",
+    ) -> None:
+        if durability not in ("full", "atomic"):
+            raise ValueError(f"durability is 'full' or 'atomic', not {durability!r}")
+        if perm is not None and not 0 <= perm <= 0o777:
+            raise ValueError(f"perm is a mode such as 0o640, not {perm!r}")
+        path = os.path.abspath(os.fspath(root))  # a later chdir must not move the store
+        self._tree = Tree(self._folder_class.root(path), path, perm, durable=durability == "full")
+        self._use_keyspace(self._space(keys))
+
+    @property
+    def root(self) -> str:
+        """The absolute path of the folder."""
+        return self._tree.path
+
+    def _space(self, name: str) -> KeySpace:
+        return KeySpace(name, _SEGMENT_BYTES)
+
+    # Reading
+
+    def _open_fd(self, key: str) -> tuple[int, os.stat_result]:
+        try:
+            return self._tree.open_read(key)
+        except OSError as error:
+            raise self._unread(error, key) from error
+
+    def _open(self, key: str) -> Reader:
+        fd, found = self._open_fd(key)
+        return Reader(io.FileIO(fd), _stat_of(found))
+
+    def _get(self, key: str) -> bytes:
+        fd, found = self._open_fd(key)
+        try:
+            return read_to_end(fd, found.st_size)
+        except OSError as error:
+            raise self._failed(error, key) from error
+        finally:
+            os.close(fd)
+
+    def _fetch(self, key: str) -> Fetched:
+        fd, found = self._open_fd(key)
+        try:
+            return Fetched(read_to_end(fd, found.st_size), _stat_of(found))
+        except OSError as error:
+            raise self._failed(error, key) from error
+        finally:
+            os.close(fd)
+
+    def _get_filename(self, key: str, path: str) -> None:
+        fd, _ = self._open_fd(key)
+        try:
+            with filling(path) as file:
+                copy_to_end(fd, file.fileno())
+        finally:
+            os.close(fd)
+
+    def _has_key(self, key: str) -> bool:
+        try:
+            self._tree.stat(key)
+        except OSError as error:
+            if error.errno in NO_FILE:
+                return False
+            raise self._failed(error, key) from error
+        return True
+
+    def _stat(self, key: str) -> Stat:
+        try:
+            return _stat_of(self._tree.stat(key))
+        except OSError as error:
+            raise self._unread(error, key) from error
+
+    # Writing
+
+    def _draft(self, key: str | None) -> Draft:
+        try:
+            return self._tree.draft()
+        except (OSError, KvcoreError) as error:
+            raise self._failed(error, key) from error
+
+    def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
+        draft = self._draft(key)
+        try:
+            draft.write(data)
+            self._tree.publish(draft, key, options)
+        except (OSError, KvcoreError) as error:
+            draft.discard()
+            raise self._failed(error, key) from error
+        except BaseException:
+            draft.discard()
+            raise
+
+    def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
+        with _FileWriter(self, key, options, self._draft(key)) as writer:
+            fd = regular_descriptor(file)
+            if fd is None:
+                for block in read_blocks(file):
+                    writer.write(block)
+            else:
+                start = file.tell()
+                file.seek(start + writer.fill(fd, start))
+
+    def _put_filename(self, key: str, path: str, options: WriteOptions = PLAIN) -> None:
+        with open(path, "rb", buffering=0) as file:
+            self._put_file(key, file, options)
+
+    def _move_filename(self, key: str, path: str, options: WriteOptions) -> None:
+        if not self._adopt(key, path, options):
+            super()._move_filename(key, path, options)
+
+    def _adopt(self, key: str, path: str, options: WriteOptions) -> bool:
+        """Make the caller's file the value itself; ``False``, and all as before, if it cannot be.
+
+        It is treated as a draft that is already written: stamped, given the mode of a new file,
+        synced, linked or renamed to its key, and its old name removed.
+        """
+        draft = self._draft(key)
+        try:
+            fresh = os.fstat(draft.fd)
+        finally:
+            draft.close()
+        path = os.path.abspath(path)
+        found = os.lstat(path)
+        if (
+            not stat.S_ISREG(found.st_mode)
+            or (found.st_nlink, found.st_dev, found.st_uid) != (1, fresh.st_dev, fresh.st_uid)
+            or not os.access(os.path.dirname(path), os.W_OK | os.X_OK)
+        ):
+            return False
+        folder = self._folder_class.root(os.path.dirname(path)).pinned()
+        try:
+            name = os.path.basename(path)
+            adopted = Draft(folder.open_read(name), folder, name)
+        except BaseException:
+            folder.close()
+            raise
+        try:
+            self._tree.publish(adopted, key, options, perm=stat.S_IMODE(fresh.st_mode))
+        except BaseException as error:
+            if adopted.name is None:  # it is stored already
+                raise self._failed(error, key) if isinstance(error, OSError) else error from error
+            folder.stamp(adopted, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
+            adopted.name = None  # it stays the caller's
+            adopted.close()
+            folder.close()
+            if isinstance(error, OSError) and error.errno in _NOT_ADOPTED:
+                return False
+            if isinstance(error, OSError | KvcoreError):
+                raise self._failed(error, key) from error
+            raise
+        return True
+
+    def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
+        return _FileWriter(self, key, options, self._draft(key))
+
+    # Removing, copying
+
+    def _delete(self, key: str) -> None:
+        self._unlink(key, None)
+
+    def _delete_if_match(self, key: str, etag: str) -> None:
+        self._unlink(key, etag)
+
+    def _unlink(self, key: str, etag: str | None) -> None:
+        try:
+            self._tree.unlink(key, etag)
+        except (OSError, KvcoreError) as error:
+            raise self._failed(error, key) from error
+
+    def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
+        fd, _ = self._open_fd(source)
+        try:
+            options = WriteOptions(if_absent=if_absent)
+            with _FileWriter(self, dest, options, self._draft(dest)) as writer:
+                writer.fill(fd, 0)
+        finally:
+            os.close(fd)
+
+    def _move(self, source: str, dest: str, *, if_absent: bool) -> None:
+        try:
+            self._tree.rename(source, dest, if_absent=if_absent)
+        except KeyExists as error:
+            raise self._failed(error, dest) from error
+        except OSError as error:
+            raise self._unread(error, source) from error
+
+    # Listing
+
+    def iter_keys(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the keys that begin with ``prefix``, directory by directory."""
+        blocks = listing.blocks(self._tree, self._keyspace, prefix)
+        return chain.from_iterable(self._guarded(blocks))
+
+    def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
+        if delimiter != "/":
+            return super()._iter_prefixes(delimiter, prefix)
+        return self._guarded(listing.level(self._tree, self._keyspace, prefix))
+
+    def _guarded(self, found: Iterator[_T]) -> Iterator[_T]:
+        try:
+            yield from found
+        except OSError as error:
+            raise self._failed(error, None) from error
+
+    def sweep(self, older_than_secs: float = listing.SWEEP_AFTER_SECS) -> int:
+        """Remove temporary files that killed writers left; returns how many.
+
+        Those of a day ago are also removed by the way when their directory is listed.
+        """
+        try:
+            return listing.sweep(self._tree, older_than_secs)
+        except OSError as error:
+            raise self._failed(error, None) from error
+
+    # Addresses
+
+    def _local_path(self, key: str) -> str:
+        self._stat(key)
+        return self._path_of(key)
+
+    def _path_of(self, key: str) -> str:
+        return os.path.join(self._tree.path, *key.split("/"))
+
+    def _url_for(self, key: str, options: UrlOptions) -> str:
+        """A ``file://`` URL."""
+        from urllib.parse import quote
+
+        self._refuse_url_options(key, options)
+        return f"file://{quote(self._path_of(key))}"
+
+    def _refuse_url_options(self, key: str, options: UrlOptions) -> None:
+        if options != UrlOptions(method=options.method):
+            raise Unsupported(
+                "URLs of files take neither expires nor filename nor content_type",
+                key=key,
+                store=self,
+            )
+
+    def _url(self) -> str:
+        from urllib.parse import quote
+
+        tree = self._tree
+        options = [
+            *([f"keys={self._keyspace.name}"] if self._keyspace.name != "strict" else []),
+            *([] if tree.durable else ["durability=atomic"]),
+            *([] if tree.perm is None else [f"perm={tree.perm:o}"]),
+        ]
+        return f"{self._scheme}://{quote(tree.path)}{'?' if options else ''}{'&'.join(options)}"
+
+    _scheme = "fs"
+
+    # Errors
+
+    def _unread(self, error: OSError, key: str) -> KvcoreError:
+        """Ours for the system's on a look-up."""
+        if error.errno in NO_FILE:
+            return KeyNotFound(key=key, store=self)
+        return self._failed(error, key)
+
+    def _failed(self, error: OSError | KvcoreError, key: str | None) -> KvcoreError:
+        """Ours for the system's."""
+        if isinstance(error, KvcoreError):
+            error.seen_from(self, key)
+            return error
+        if isinstance(error, TimeoutError):
+            return StoreTimeout(str(error), key=key, store=self)
+        hint = _HINTS.get(error.errno or 0, "")
+        message = f"the file system says: {error.strerror or error}{hint}"
+        return StoreError(message, key=key, store=self)
+
+
+class WebFilesystemStore(FilesystemStore):
+    """A folder that a web server serves under ``url_prefix``, so `url_for` gives public URLs.
+
+    ``url_prefix`` goes before the quoted key; or it is called with the store and the key.
+
+    >>> store = WebFilesystemStore("/srv/media", "https://media.example/")
+    >>> store.url_for("a+b.png")
+    'https://media.example/a%2Bb.png'
+    """
+
+    _scheme = "webfs"
+
+    def __init__(
+        self,
+        root: Path,
+        url_prefix: str | Callable[[KeyValueStore, str], str],
+        perm: int | None = None,
+        *,
+        keys: str = "strict",
+        durability: Durability = "full",
+    ) -> None:
+        super().__init__(root, perm, keys=keys, durability=durability)
+        self.url_prefix = url_prefix
+
+    def _url_for(self, key: str, options: UrlOptions) -> str:
+        from urllib.parse import quote
+
+        self._refuse_url_options(key, options)
+        prefix = self.url_prefix
+        return (prefix if isinstance(prefix, str) else prefix(self, key)) + quote(key)
+
+
+class _FileWriter(Writer):
+    """Writes to a draft; publishes it by the tree."""
+
+    def __init__(
+        self, store: FilesystemStore, key: str | None, options: WriteOptions, draft: Draft
+    ) -> None:
+        super().__init__(key)
+        self._store = store
+        self._options = options
+        self._draft = draft
+
+    def fill(self, fd: int, offset: int) -> int:
+        """Take the rest of a file on disk; returns how many bytes."""
+        try:
+            return copy_to_end(fd, self._draft.fd, offset)
+        except OSError as error:
+            raise self._store._failed(error, self.key) from error
+
+    def _write(self, block: bytes) -> None:
+        try:
+            self._draft.write(block)
+        except OSError as error:
+            raise self._store._failed(error, self.key) from error
+
+    def _commit(self, key: str) -> None:
+        try:
+            self._store._tree.publish(self._draft, key, self._options)
+        except (OSError, KvcoreError) as error:
+            self._draft.discard()
+            raise self._store._failed(error, key) from error
+        except BaseException:
+            self._draft.discard()
+            raise
+
+    def _abort(self) -> None:
+        self._draft.discard()
+
+
+def _stat_of(found: os.stat_result) -> Stat:
+    from datetime import UTC, datetime  # 4 ms that only those pay who ask
+
+    return Stat(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), etag_of(found))
+
+
+_NOT_ADOPTED = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK}
+_HINTS = {
+    errno.EACCES: "; check the owner and mode of the root",
+    errno.EDQUOT: "; free some space",
+    errno.ENOSPC: "; free some space",
+    errno.EROFS: "; the file system is mounted read-only",
+    errno.EXDEV: "; all below the root must be one file system",
+}

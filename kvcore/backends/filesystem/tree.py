@@ -1,0 +1,327 @@
+"""`Tree`: values as files below a root. What must be atomic, locked or synced is decided here.
+
+* A value is written to a draft that nobody sees, then shown under its name in one step: by a link
+  where nothing is there (creating needs no lock: exactly one link wins), else by a rename over it.
+* Who replaces or removes holds a shared lock on the directory, who looks first (``if_match``,
+  ``if_present``, ``delete(if_match=)``, ``move``) an exclusive one. So between look and deed
+  nothing is put, replaced or deleted.
+* Directories come when a link finds them missing, and go when a deletion leaves them empty. Who
+  loses that race tries again: showing a draft can be repeated, writing it cannot.
+* The time stamp is set by us, to the nanosecond: kernels before 6.13 tick at 4 ms and inodes are
+  used again at once, so A-B-A would give equal etags.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from contextlib import ExitStack
+
+from kvcore.backends.filesystem.folder import Draft, Folder
+from kvcore.contract import PLAIN, WriteOptions
+from kvcore.errors import KeyExists, PreconditionFailed, StoreError
+
+_TRIES = 1000
+"""How often to try again when other processes keep removing a directory under us."""
+_SYNCED_AT_MOST = 10_000
+
+
+def etag_of(found: os.stat_result) -> str:
+    """Equal for equal bytes: the inode, its size and the time stamp that its put gave it."""
+    return f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}"
+
+
+class Tree:
+    """A root folder and how to write below it. Keys here are known to be legal."""
+
+    def __init__(self, root: Folder, path: str, perm: int | None, *, durable: bool) -> None:
+        self.root = root
+        self.path = path
+        self.perm = perm
+        self.folder_perm = None if perm is None else perm | (perm & 0o444) >> 2
+        self.durable = durable
+        self._synced: set[tuple[int, int]] = set()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_synced": set()}
+
+    # Finding
+
+    def folder_of(self, key: str) -> tuple[Folder, str]:
+        """The folder that holds ``key``, to be closed, and the name there."""
+        if "/" not in key:
+            return self.root, key
+        *segments, name = key.split("/")
+        return self.root.walk(segments), name
+
+    def open_read(self, key: str) -> tuple[int, os.stat_result]:
+        """A descriptor of the file and its stat; ``FileNotFoundError`` for what is no file."""
+        fd = self.root.open_key(key)
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "not a regular file")
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd, found
+
+    def stat(self, key: str) -> os.stat_result:
+        """The stat of the file; ``FileNotFoundError`` for what is no file."""
+        found = self.root.stat_key(key)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a regular file")
+        return found
+
+    # Writing
+
+    def draft(self) -> Draft:
+        """A new draft, on the file system of the root, which is made if it is missing."""
+        for _ in range(_TRIES):
+            try:
+                return self.root.draft()
+            except FileNotFoundError:
+                self._make_root()
+        raise StoreError("the root is removed again and again")
+
+    def publish(
+        self, draft: Draft, key: str, options: WriteOptions = PLAIN, perm: int | None = None
+    ) -> None:
+        """Show the draft under ``key`` as the options ask, and close it.
+
+        On an error the draft is as it was, and nothing is shown; only closing, and syncing the
+        directory, may fail after the value is there.
+        """
+        draft.folder.stamp(draft, time.time_ns(), self.perm if perm is None else perm)
+        if self.durable:
+            os.fsync(draft.fd)
+        for _ in range(_TRIES):
+            try:
+                self._show(draft, key, options)
+                break
+            except OSError as error:
+                if error.errno not in NO_FOLDER:
+                    raise
+                self._make_folders(key, options)
+        else:
+            raise StoreError("directories of the key are removed again and again")
+        draft.close()
+        if self.durable:
+            self._sync(key)
+
+    def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
+        folder, name = self.folder_of(key)
+        try:
+            if options.if_present or options.if_match is not None:
+                self._replace(folder, draft, name, options)
+                return
+            try:
+                folder.link(draft, name)
+            except FileExistsError:
+                if stat.S_ISDIR(folder.stat(name).st_mode):
+                    self._clear(folder, name)
+                if options.if_absent:
+                    raise KeyExists from None
+                self._replace(folder, draft, name, options)
+        finally:
+            folder.close()
+
+    def _replace(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
+        looks = options.if_present or options.if_match is not None
+        held = folder.lock(exclusive=looks)
+        try:
+            if looks:
+                self._check(held, name, options.if_match)
+            held.replace(draft, name)
+        finally:
+            held.close()
+
+    def _clear(self, folder: Folder, name: str) -> None:
+        """Remove the directory ``name`` if it is an empty one, which a killed writer left."""
+        try:
+            folder.rmdir(name)
+        except OSError as error:
+            if error.errno in _NOT_EMPTY:
+                raise KeyExists("there are keys below this one; nothing was changed") from None
+            raise
+        raise FileNotFoundError(errno.ENOENT, "the way is free now, try again")
+
+    def _check(self, held: Folder, name: str, etag: str | None) -> None:
+        """Raise `PreconditionFailed` unless a value, or the one with this etag, is there."""
+        try:
+            found = held.stat(name)
+        except FileNotFoundError:
+            raise PreconditionFailed("there is no value to replace") from None
+        if not stat.S_ISREG(found.st_mode):
+            raise PreconditionFailed("there is no value to replace")
+        if etag is not None and etag_of(found) != etag:
+            raise PreconditionFailed
+
+    def _make_folders(self, key: str, options: WriteOptions) -> None:
+        """Make what is missing above ``key``, for the next try."""
+        self._make_root()
+        if options.if_present or options.if_match is not None:
+            raise PreconditionFailed("there is no value to replace")
+        folder = self.root
+        *segments, _ = key.split("/")
+        bar = ""
+        try:
+            for segment in segments:
+                bar += f"/{segment}"
+                try:
+                    folder.mkdir(segment, self.folder_perm)
+                except FileExistsError:
+                    pass
+                deeper = folder.sub(segment)
+                folder.close()
+                folder = deeper
+        except FileNotFoundError:
+            return  # pruned meanwhile: the next try finds out
+        except OSError as error:
+            if error.errno not in NO_FOLDER:
+                raise
+            raise KeyExists(f"{bar[1:]!r} is no directory, so it bars this key") from error
+        finally:
+            folder.close()
+
+    def _make_root(self) -> None:
+        missing = []
+        path = self.path.rstrip(os.sep) or os.sep
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for path in reversed(missing):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                continue
+            if self.folder_perm is not None:
+                os.chmod(path, self.folder_perm)
+            if self.durable:
+                type(self.root).root(os.path.dirname(path)).sync()
+
+    def _sync(self, key: str) -> None:
+        """Sync the new entry, and the directories above that this process did not see synced.
+
+        Another process may have made them a moment ago and not have come to its own sync.
+        """
+        *segments, _ = key.split("/")
+        folder = self.root
+        try:
+            for segment in segments:
+                deeper = folder.sub(segment)
+                identity = deeper.identity()
+                if identity not in self._synced:
+                    folder.sync()
+                    if len(self._synced) >= _SYNCED_AT_MOST:
+                        self._synced.clear()
+                    self._synced.add(identity)
+                folder.close()
+                folder = deeper
+            folder.sync()
+        except OSError as error:
+            if error.errno not in NO_FOLDER:
+                raise
+            # Deleted and pruned by others meanwhile: there is nothing to keep.
+        finally:
+            folder.close()
+
+    # Removing and moving
+
+    def unlink(self, key: str, etag: str | None = None) -> None:
+        """Remove the file, if it is there; with ``etag`` that version, or `PreconditionFailed`."""
+        try:
+            folder, name = self.folder_of(key)
+            try:
+                held = folder.lock(exclusive=etag is not None)
+                try:
+                    if etag is not None:
+                        self._check(held, name, etag)
+                    held.unlink(name)
+                    if self.durable:
+                        held.sync()
+                finally:
+                    held.close()
+            finally:
+                folder.close()
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                raise
+            if etag is not None:
+                raise PreconditionFailed("there is no value to delete") from None
+            return
+        if "/" in key:
+            self._prune(key)
+
+    def _prune(self, key: str) -> None:
+        """Remove the directories above ``key`` that are empty now, as far as there are some."""
+        *segments, _ = key.split("/")
+        while segments:
+            name = segments.pop()
+            try:
+                above = self.root.walk(segments)
+                try:
+                    above.rmdir(name)
+                finally:
+                    above.close()
+            except OSError:
+                return  # not empty, or not ours to remove: the value is gone in any case
+
+    def rename(self, source: str, dest: str, *, if_absent: bool) -> None:
+        """Move a file in one step; ``FileNotFoundError`` if it is not there."""
+        for _ in range(_TRIES):
+            self.stat(source)
+            try:
+                self._rename(source, dest, if_absent)
+                break
+            except OSError as error:
+                if error.errno not in NO_FOLDER:
+                    raise
+                self._make_folders(dest, PLAIN)
+        else:
+            raise StoreError("directories of the key are removed again and again")
+        if self.durable:
+            self._sync(dest)
+            self._sync(source)
+        if "/" in source:
+            self._prune(source)
+
+    def _rename(self, source: str, dest: str, if_absent: bool) -> None:
+        with ExitStack() as stack:
+            folder, name = self.folder_of(source)
+            stack.callback(folder.close)
+            new_folder, new_name = self.folder_of(dest)
+            stack.callback(new_folder.close)
+            held, new_held = self._lock_both(stack, folder, new_folder)
+            if not stat.S_ISREG(held.stat(name).st_mode):
+                raise FileNotFoundError(errno.ENOENT, "not a regular file")
+            try:
+                held.rename(name, new_held, new_name, if_absent=if_absent)
+            except (FileExistsError, IsADirectoryError):
+                if stat.S_ISDIR(new_held.stat(new_name).st_mode):
+                    self._clear(new_held, new_name)
+                raise KeyExists from None
+
+    def _lock_both(self, stack: ExitStack, one: Folder, other: Folder) -> tuple[Folder, Folder]:
+        """Lock one exclusively, the other shared, in an order that lets nobody wait in a ring."""
+        order, other_order = one.identity(), other.identity()
+        if order == other_order:
+            held = one.lock(exclusive=True)
+            stack.callback(held.close)
+            return held, other
+        if order < other_order:
+            held, new_held = one.lock(exclusive=True), other.lock(exclusive=False)
+        else:
+            new_held, held = other.lock(exclusive=False), one.lock(exclusive=True)
+        stack.callback(held.close)
+        stack.callback(new_held.close)
+        return held, new_held
+
+
+_NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
+NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""What the system says of a directory that is missing, a file, or a symbolic link."""
+NO_FILE = {*NO_FOLDER, errno.EISDIR, errno.ENXIO}
+"""What the system says of a name that is missing, a directory, a socket, or below such."""
