@@ -12,8 +12,6 @@ from typing import IO, Literal, TypeVar
 
 from kvcore.backends.filesystem import listing
 from kvcore.backends.filesystem.folder import Draft, Folder
-from kvcore.backends.filesystem.portable import PortableFolder
-from kvcore.backends.filesystem.posix import PosixFolder
 from kvcore.backends.filesystem.transfer import (
     copy_to_end,
     read_to_end,
@@ -47,8 +45,13 @@ _SEGMENT_BYTES = 255  # of every common file system
 
 
 def _platform_folder() -> type[Folder]:
-    can = os.supports_dir_fd >= _BY_DESCRIPTOR and os.scandir in os.supports_fd
-    return PosixFolder if can and os.name == "posix" else PortableFolder
+    if os.supports_dir_fd >= _BY_DESCRIPTOR and os.scandir in os.supports_fd:
+        from kvcore.backends.filesystem.posix import PosixFolder
+
+        return PosixFolder
+    from kvcore.backends.filesystem.portable import PortableFolder
+
+    return PortableFolder
 
 
 class FilesystemStore(UrlMixin, CopyMixin):
