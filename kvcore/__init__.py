@@ -9,6 +9,12 @@ from __future__ import annotations
 TYPE_CHECKING = False  # type checkers take it for typing's, which would cost 10 ms here
 if TYPE_CHECKING:
     from kvcore._version import __version__ as __version__
+    from kvcore.aio import AsyncKeyValueStore as AsyncKeyValueStore
+    from kvcore.aio import AsyncReader as AsyncReader
+    from kvcore.aio import AsyncStore as AsyncStore
+    from kvcore.aio import AsyncWriter as AsyncWriter
+    from kvcore.aio import InlineStore as InlineStore
+    from kvcore.aio import run_inline as run_inline
     from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
     from kvcore.backends.memory import DictStore as DictStore
@@ -68,6 +74,14 @@ if TYPE_CHECKING:
 # Where each public name lives; a test holds this against the imports above.
 _HOMES = {
     "kvcore._version": ("__version__",),
+    "kvcore.aio": (
+        "AsyncKeyValueStore",
+        "AsyncReader",
+        "AsyncStore",
+        "AsyncWriter",
+        "InlineStore",
+        "run_inline",
+    ),
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
     "kvcore.backends.memory": ("DictStore",),
     "kvcore.contract": (

@@ -1,0 +1,147 @@
+"""A few threads that make the blocking calls of an event loop.
+
+`asyncio.to_thread` would do; with a queue of our own a call costs about half under load, threads
+end when they are not needed, and a call that nobody waits for any more is not begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+IDLE_SECS = 10.0
+"""How long a thread waits for a call before it ends."""
+
+
+class Call(Generic[_T]):
+    """One call: made once in a thread, awaited in the event loop that it was created in.
+
+    It runs with a copy of the context variables that are set where it was created.
+    """
+
+    __slots__ = ("_begun", "_call", "_ended", "_error", "_loop", "_result", "_waiter")
+
+    _result: _T
+
+    def __init__(self, call: Callable[[], _T]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] = self._loop.create_future()
+        self._call: Callable[[], _T] | None = partial(copy_context().run, call)
+        self._begun = threading.Lock()  # whoever takes it first decides: made, or dropped
+        self._ended = False
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        """Make the call, unless it was dropped. For a thread of the crew."""
+        if not self._begun.acquire(blocking=False) or self._call is None:
+            return
+        try:
+            self._result = self._call()
+        except BaseException as error:  # noqa: BLE001  # raised where the call is awaited
+            self._error = error
+        self._call = None
+        try:
+            self._loop.call_soon_threadsafe(self._end)
+        except RuntimeError:  # the loop was closed, so nobody awaits us
+            if self._error is not None:
+                self._loop.call_exception_handler(
+                    {"message": "a call failed after its event loop", "exception": self._error}
+                )
+
+    def drop(self) -> bool:
+        """Have the call never made; ``False`` if it has begun."""
+        if not self._begun.acquire(blocking=False):
+            return False
+        self._call = None
+        return True
+
+    def _end(self) -> None:
+        self._ended = True
+        if not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def ended(self) -> None:
+        """Wait for the end; a cancellation ends the waiting, not the call."""
+        await self._waiter
+
+    async def outlasted(self) -> None:
+        """Wait for the end, whatever cancellations arrive meanwhile."""
+        while not self._ended:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            except asyncio.CancelledError:  # the caller was told by the first one
+                continue
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the call raised; only once it has ended."""
+        return self._error
+
+    def result(self) -> _T:
+        """What the call returned, or raise what it raised; only once it has ended."""
+        if self._error is None:
+            return self._result
+        try:
+            # Not through the future: one does not take a StopIteration, and waits for ever.
+            raise self._error
+        finally:
+            self._error = None  # its traceback holds this frame: no cycle, no value kept
+
+
+class Crew:
+    """At most ``limit`` daemon threads. They start when calls wait and end when idle.
+
+    Any number of event loops, in any threads, may share one.
+    """
+
+    def __init__(self, limit: int, idle_secs: float = IDLE_SECS) -> None:
+        self.limit = limit
+        self.idle_secs = idle_secs
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Call[object] | None] = SimpleQueue()
+        self._unfinished = 0  # calls that wait or run
+        self._threads = 0  # those that are to stay
+
+    def submit(self, call: Call[_T]) -> None:
+        """Have the call made as soon as a thread is free."""
+        with self._lock:
+            if self._unfinished >= self._threads and self._threads < self.limit:
+                # Under the lock, so that one that cannot start leaves nothing behind.
+                threading.Thread(target=self._work, name="kvcore-aio", daemon=True).start()
+                self._threads += 1
+            self._unfinished += 1
+            self._queue.put(call)  # type: ignore[arg-type]  # what it returns is its own business
+
+    def dismiss(self) -> None:
+        """End the threads once the calls made so far are done. A later call starts new ones."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._queue.put(None)
+            self._threads = 0
+
+    def _work(self) -> None:
+        while True:
+            try:
+                call = self._queue.get(timeout=self.idle_secs)
+            except Empty:
+                with self._lock:
+                    if self._unfinished < self._threads:
+                        self._threads -= 1
+                        return
+                continue
+            if call is None:  # dismissed
+                return
+            try:
+                call.make()
+            finally:
+                del call  # an idle thread keeps no value alive
+                with self._lock:
+                    self._unfinished -= 1
