@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kvcore.contract import WriteOptions as WriteOptions
     from kvcore.contract import Writer as Writer
     from kvcore.decorators.base import StoreDecorator as StoreDecorator
+    from kvcore.decorators.hmac import HMACDecorator as HMACDecorator
     from kvcore.decorators.ids import HashDecorator as HashDecorator
     from kvcore.decorators.ids import RandomIdDecorator as RandomIdDecorator
     from kvcore.decorators.ids import UUIDDecorator as UUIDDecorator
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kvcore.decorators.prefix import PrefixDecorator as PrefixDecorator
     from kvcore.decorators.readonly import ReadOnlyDecorator as ReadOnlyDecorator
     from kvcore.decorators.urlencode import URLEncodeKeysDecorator as URLEncodeKeysDecorator
+    from kvcore.decorators.values import ValueTransformingDecorator as ValueTransformingDecorator
     from kvcore.errors import ConfigError as ConfigError
     from kvcore.errors import InvalidKey as InvalidKey
     from kvcore.errors import InvalidValue as InvalidValue
@@ -100,11 +102,13 @@ _HOMES = {
         "Writer",
     ),
     "kvcore.decorators.base": ("StoreDecorator",),
+    "kvcore.decorators.hmac": ("HMACDecorator",),
     "kvcore.decorators.ids": ("HashDecorator", "RandomIdDecorator", "UUIDDecorator"),
     "kvcore.decorators.keys": ("KeyTransformingDecorator",),
     "kvcore.decorators.prefix": ("PrefixDecorator",),
     "kvcore.decorators.readonly": ("ReadOnlyDecorator",),
     "kvcore.decorators.urlencode": ("URLEncodeKeysDecorator",),
+    "kvcore.decorators.values": ("ValueTransformingDecorator",),
     "kvcore.errors": (
         "ConfigError",
         "InvalidKey",
