@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import re
 import time
 from collections.abc import Callable, Iterator
 from threading import RLock
-from typing import IO, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn, SupportsIndex
 
 from kvcore.contract import (
     PLAIN,
@@ -19,8 +20,9 @@ from kvcore.contract import (
     WriteOptions,
 )
 from kvcore.contract.streams import as_bytes
-from kvcore.errors import KeyExists, KeyNotFound, PreconditionFailed
+from kvcore.errors import ConfigError, KeyExists, KeyNotFound, PreconditionFailed
 from kvcore.forking import tell_after_fork
+from kvcore.recipe import KEYS, Address, StoreRecipe, url_text
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs
 
 
@@ -37,7 +39,8 @@ class _Note(NamedTuple):
 class _Shelf:
     """The dict and what belongs to it; shared by the views of one store."""
 
-    def __init__(self, data: dict[str, bytes], clock: Callable[[], float]) -> None:
+    def __init__(self, data: dict[str, bytes], clock: Callable[[], float], name: str = "") -> None:
+        self.name = name
         self.data = data
         self.clock = clock
         self.notes: dict[str, _Note] = {}
@@ -48,6 +51,11 @@ class _Shelf:
 
     def _after_fork(self) -> None:
         self.lock = RLock()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if self.name:
+            return _named_shelf, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, object]:
         with self.lock:
@@ -107,6 +115,31 @@ class _Shelf:
         return Stat(len(note.data), modified, str(note.version), note.content_type, expires)
 
 
+_named_shelves: dict[str, _Shelf] = {}
+
+
+def _named_shelf(name: str) -> _Shelf:
+    """The one of this name in this process; it stays, as nobody knows who may ask again."""
+    shelf = _named_shelves.get(name)
+    if shelf is None:
+        shelf = _named_shelves.setdefault(name, _Shelf({}, time.monotonic, name))
+    return shelf
+
+
+def _read_address(address: Address) -> dict[str, object]:
+    name = address.text()
+    if not re.fullmatch("[A-Za-z0-9_.-]{0,100}", name):
+        raise ConfigError("the name in memory://name has letters, digits, '_', '.' and '-' only")
+    return {"name": name}
+
+
+def _build(cls: type[DictStore], *, name: str, **options: Any) -> DictStore:
+    store = cls(**options)
+    if name:
+        store._shelf = _named_shelf(name)
+    return store
+
+
 class DictStore(TimeToLiveMixin, CopyMixin):
     """Keeps values in ``d``, the caller's own dict (a new one by default), of str to bytes.
 
@@ -121,6 +154,7 @@ class DictStore(TimeToLiveMixin, CopyMixin):
     {'greeting': b'hello'}
     """
 
+    _recipe = StoreRecipe(options={"keys": KEYS}, address=_read_address, build=_build)
     _declared = Capabilities(
         if_absent=True,
         if_present=True,
@@ -249,4 +283,9 @@ class DictStore(TimeToLiveMixin, CopyMixin):
         )
 
     def _url(self) -> str:
-        return "memory://"
+        ttl_secs = self._default_ttl_secs
+        options = {
+            **({"keys": self._keyspace.name} if self._keyspace.name != "strict" else {}),
+            **({} if ttl_secs == NOT_SET else {"default_ttl_secs": str(ttl_secs)}),
+        }
+        return url_text("memory", self._shelf.name, options)

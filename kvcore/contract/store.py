@@ -63,12 +63,15 @@ class KeyValueStore(Hooks):
 
     _check_key: Callable[[str], None] = staticmethod(STRICT.check)
     _default_ttl_secs: TtlSecs = NOT_SET
+    _settles_plain = False  # whether a put without options has something filled in or refused
     _brings: Mapping[str, Any] = {}  # what a mixin adds to the declared capabilities
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for base in reversed(cls.__mro__):
             cls._declared = cls._declared._replace(**base.__dict__.get("_brings", {}))
+        cls._hooks_take_options |= cls._declared.takes_options
+        cls._settles_plain |= "default_ttl_secs" in cls.__dict__  # as minimalkv's users set it
 
     # Reading
 
@@ -219,12 +222,9 @@ class KeyValueStore(Hooks):
         self._check_key(key)
         if type(data) is not bytes:
             data = as_bytes(data, key)
-        can = self.capabilities
-        if not can.write:
-            raise ReadOnly(key=key, store=self)
-        if options is not PLAIN or self.default_ttl_secs != NOT_SET:
+        if options is not PLAIN or self._settles_plain:
             options = self._settle(options, key)
-        if can.takes_options:
+        if self._hooks_take_options:
             self._put(key, data, options)
         else:
             self._put(key, data)
@@ -310,7 +310,8 @@ class KeyValueStore(Hooks):
         `PreconditionFailed`. Raises `Unsupported` without ``capabilities.delete_if_match``.
         """
         self._check_key(key)
-        self._check_writable(key)
+        if not self.capabilities.write:
+            raise ReadOnly(key=key, store=self)
         if if_match is None:
             self._delete(key)
             return
@@ -492,6 +493,7 @@ class KeyValueStore(Hooks):
         if ttl_secs not in (None, NOT_SET, FOREVER) and not self.capabilities.ttl:
             raise Unsupported("values here have no time to live", store=self)
         self._default_ttl_secs = NOT_SET if ttl_secs is None else ttl_secs
+        self._settles_plain = True
 
     def with_keys(self, keys: str | KeySpace) -> Self:
         """A view of this store that takes other keys: ``"strict"``, ``"path"`` or a `KeySpace`.

@@ -33,6 +33,8 @@ class StoreDecorator(KeyValueStore):
     decorator and never changes the inner store.
     """
 
+    _hooks_take_options = True  # to hand them on; the inner store knows what it takes
+
     def __init__(self, store: KeyValueStore) -> None:
         if not isinstance(store, KeyValueStore):
             raise TypeError(f"a decorator goes around a store, not {type(store).__name__}")

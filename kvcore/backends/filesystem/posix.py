@@ -185,7 +185,7 @@ class PosixFolder(Folder):
     def lock(self, *, exclusive: bool) -> PosixFolder:
         held = self if self.fd is not None else self.pinned()
         try:
-            lock(held._descriptor(), exclusive=exclusive)
+            lock(held.fd, exclusive=exclusive)  # type: ignore[arg-type]  # pinned
         except BaseException:
             held.close()
             raise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import IO, Literal, TypeVar
 
-from kvcore.backends.filesystem import listing
+from kvcore.backends.filesystem import listing, urls
 from kvcore.backends.filesystem.folder import Draft, Folder
 from kvcore.backends.filesystem.transfer import (
     copy_to_end,
@@ -36,6 +36,7 @@ from kvcore.contract.callers_files import filling
 from kvcore.contract.streams import read_blocks
 from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout, Unsupported
 from kvcore.keys import KeySpace
+from kvcore.recipe import url_text
 
 Durability = Literal["full", "atomic"]
 _T = TypeVar("_T")
@@ -85,6 +86,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
         pinned_reads=True,
         local_path=True,
     )
+    _recipe = urls.FS
     _folder_class: type[Folder] = _platform_folder()
 
     def __init__(
@@ -108,7 +110,8 @@ class FilesystemStore(UrlMixin, CopyMixin):
         """The absolute path of the folder."""
         return self._tree.path
 
-    def _space(self, name: str) -> KeySpace:
+    @classmethod
+    def _space(cls, name: str) -> KeySpace:
         return KeySpace(name, _SEGMENT_BYTES)
 
     # Reading
@@ -151,12 +154,11 @@ class FilesystemStore(UrlMixin, CopyMixin):
 
     def _has_key(self, key: str) -> bool:
         try:
-            self._tree.stat(key)
+            return stat.S_ISREG(self._tree.root.stat_key(key).st_mode)
         except OSError as error:
             if error.errno in NO_FILE:
                 return False
             raise self._failed(error, key) from error
-        return True
 
     def _stat(self, key: str) -> Stat:
         try:
@@ -173,15 +175,16 @@ class FilesystemStore(UrlMixin, CopyMixin):
             raise self._failed(error, key) from error
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        draft = self._draft(key)
+        draft = None
         try:
+            draft = self._tree.draft()
             draft.write(data)
             self._tree.publish(draft, key, options)
-        except (OSError, KvcoreError) as error:
-            draft.discard()
-            raise self._failed(error, key) from error
-        except BaseException:
-            draft.discard()
+        except BaseException as error:
+            if draft is not None:
+                draft.discard()
+            if isinstance(error, OSError | KvcoreError):
+                raise self._failed(error, key) from error
             raise
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
@@ -331,17 +334,16 @@ class FilesystemStore(UrlMixin, CopyMixin):
             )
 
     def _url(self) -> str:
-        from urllib.parse import quote
+        return url_text("fs", urls.address(self._tree.path), self._url_options())
 
+    def _url_options(self) -> dict[str, str]:
+        """What differs from the defaults, as it is written in a URL."""
         tree = self._tree
-        options = [
-            *([f"keys={self._keyspace.name}"] if self._keyspace.name != "strict" else []),
-            *([] if tree.durable else ["durability=atomic"]),
-            *([] if tree.perm is None else [f"perm={tree.perm:o}"]),
-        ]
-        return f"{self._scheme}://{quote(tree.path)}{'?' if options else ''}{'&'.join(options)}"
-
-    _scheme = "fs"
+        return {
+            **({"keys": self._keyspace.name} if self._keyspace.name != "strict" else {}),
+            **({} if tree.durable else {"durability": "atomic"}),
+            **({} if tree.perm is None else {"perm": f"{tree.perm:o}"}),
+        }
 
     # Errors
 
@@ -373,7 +375,7 @@ class WebFilesystemStore(FilesystemStore):
     'https://media.example/a%2Bb.png'
     """
 
-    _scheme = "webfs"
+    _recipe = urls.WEBFS
 
     def __init__(
         self,
@@ -393,6 +395,11 @@ class WebFilesystemStore(FilesystemStore):
         self._refuse_url_options(key, options)
         prefix = self.url_prefix
         return (prefix if isinstance(prefix, str) else prefix(self, key)) + quote(key)
+
+    def _url(self) -> str:
+        prefix = {"url_prefix": self.url_prefix} if isinstance(self.url_prefix, str) else {}
+        address = urls.address(self._tree.path)
+        return url_text("webfs", address, {**prefix, **self._url_options()})
 
 
 class _FileWriter(Writer):

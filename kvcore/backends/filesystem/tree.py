@@ -112,21 +112,27 @@ class Tree:
             self._sync(key)
 
     def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
+        if "/" not in key:
+            self._show_in(self.root, draft, key, options)
+            return
         folder, name = self.folder_of(key)
         try:
-            if options.if_present or options.if_match is not None:
-                self._replace(folder, draft, name, options)
-                return
-            try:
-                folder.link(draft, name)
-            except FileExistsError:
-                if stat.S_ISDIR(folder.stat(name).st_mode):
-                    self._clear(folder, name)
-                if options.if_absent:
-                    raise KeyExists from None
-                self._replace(folder, draft, name, options)
+            self._show_in(folder, draft, name, options)
         finally:
             folder.close()
+
+    def _show_in(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
+        if options.if_present or options.if_match is not None:
+            self._replace(folder, draft, name, options)
+            return
+        try:
+            folder.link(draft, name)
+        except FileExistsError:
+            if stat.S_ISDIR(folder.stat(name).st_mode):
+                self._clear(folder, name)
+            if options.if_absent:
+                raise KeyExists from None
+            self._replace(folder, draft, name, options)
 
     def _replace(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
         looks = options.if_present or options.if_match is not None
