@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
     from kvcore.backends.memory import DictStore as DictStore
+    from kvcore.config import AnyConfig as AnyConfig
+    from kvcore.config import StoreConfig as StoreConfig
+    from kvcore.config import StorePlan as StorePlan
+    from kvcore.config import Stores as Stores
+    from kvcore.config import store_from_config as store_from_config
+    from kvcore.config import store_from_url as store_from_url
     from kvcore.contract import PLAIN as PLAIN
     from kvcore.contract import Capabilities as Capabilities
     from kvcore.contract import CopyMixin as CopyMixin
@@ -72,6 +78,9 @@ if TYPE_CHECKING:
     from kvcore.ttl import FOREVER as FOREVER
     from kvcore.ttl import NOT_SET as NOT_SET
     from kvcore.ttl import TtlSecs as TtlSecs
+    from kvcore.uploads import AsyncUploader as AsyncUploader
+    from kvcore.uploads import StoredFile as StoredFile
+    from kvcore.uploads import Uploader as Uploader
 
 # Where each public name lives; a test holds this against the imports above.
 _HOMES = {
@@ -86,6 +95,14 @@ _HOMES = {
     ),
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
     "kvcore.backends.memory": ("DictStore",),
+    "kvcore.config": (
+        "AnyConfig",
+        "StoreConfig",
+        "StorePlan",
+        "Stores",
+        "store_from_config",
+        "store_from_url",
+    ),
     "kvcore.contract": (
         "PLAIN",
         "Capabilities",
@@ -131,6 +148,7 @@ _HOMES = {
     "kvcore.ids": ("Template", "content_hash", "content_id", "random_id", "uuid4", "uuid7"),
     "kvcore.keys": ("PATH", "STRICT", "VALID_KEY_RE", "VALID_KEY_REGEXP", "KeySpace"),
     "kvcore.ttl": ("FOREVER", "NOT_SET", "TtlSecs"),
+    "kvcore.uploads": ("AsyncUploader", "StoredFile", "Uploader"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

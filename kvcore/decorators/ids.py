@@ -19,6 +19,7 @@ from kvcore.decorators.base import StoreDecorator
 from kvcore.errors import KeyExists
 from kvcore.ids import Template, content_hash, random_id, uuid4
 from kvcore.keys import KeySpace
+from kvcore.recipe import DecoratorRecipe, Option, hash_function, secret_bytes, text
 from kvcore.signing import HashFunc, Secret
 from kvcore.ttl import TtlSecs
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 _TRIES = 5
+_TEMPLATE = Option(text, "the key around the id, such as `avatars/{id}` (default `{}`: the id)")
 
 
 class IdDecorator(StoreDecorator):
@@ -33,6 +35,8 @@ class IdDecorator(StoreDecorator):
 
     With ``None`` as key a value is new: ``if_present`` and ``if_match`` are a ``ValueError``.
     """
+
+    _recipe = DecoratorRecipe(options={"template": _TEMPLATE}, main="template", outermost=True)
 
     def __init__(self, store: KeyValueStore, template: str = "{}") -> None:
         self._template = Template(template)
@@ -204,6 +208,16 @@ class HashDecorator(IdDecorator):
     >>> HashDecorator(DictStore(), template="{id}.txt").put(None, b"hello")
     '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.txt'
     """
+
+    _recipe = DecoratorRecipe(
+        options={
+            "hashfunc": Option(hash_function, "`sha256` (default) or another of `hashlib`"),
+            "secret": Option(secret_bytes, "keys the hash, so nobody can work it out", secret=True),
+            "template": _TEMPLATE,
+        },
+        main="template",
+        outermost=True,
+    )
 
     def __init__(
         self,

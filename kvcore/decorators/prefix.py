@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kvcore.contract import KeyValueStore
 from kvcore.decorators.keys import KeyTransformingDecorator
 from kvcore.keys import KeySpace, MappedKeySpace
+from kvcore.recipe import DecoratorRecipe, Option, text
 
 
 class _Prepend(str):
@@ -30,6 +31,10 @@ class PrefixDecorator(KeyTransformingDecorator):
     >>> store.keys()
     ['cache-a']
     """
+
+    _recipe = DecoratorRecipe(
+        options={"prefix": Option(text, "goes before every key", required=True)}, main="prefix"
+    )
 
     def __init__(self, prefix: str, store: KeyValueStore) -> None:
         self.prefix = prefix

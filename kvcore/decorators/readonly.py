@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from kvcore.contract import Capabilities
 from kvcore.decorators.base import StoreDecorator
 from kvcore.errors import ReadOnly
+from kvcore.recipe import DecoratorRecipe
 
 _READING_METHODS = frozenset({"GET", "HEAD"})
 
@@ -26,6 +27,8 @@ class ReadOnlyDecorator(StoreDecorator):
         ...
     kvcore.errors.ReadOnly: this store is read-only (key 'greeting' in ...)
     """
+
+    _recipe = DecoratorRecipe()
 
     @property
     def capabilities(self) -> Capabilities:

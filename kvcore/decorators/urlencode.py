@@ -9,6 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 from kvcore.contract import KeyValueStore
 from kvcore.decorators.keys import KeyTransformingDecorator
 from kvcore.keys import KeySpace, MappedKeySpace
+from kvcore.recipe import DecoratorRecipe
 
 _STAYS = re.compile(r"[A-Za-z0-9_.\-~]*").fullmatch
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
@@ -33,6 +34,8 @@ class URLEncodeKeysDecorator(KeyTransformingDecorator):
     >>> store.keys()
     ['F%C3%BC%C3%9Fe%3A+2+paar']
     """
+
+    _recipe = DecoratorRecipe()
 
     def __init__(self, store: KeyValueStore) -> None:
         super().__init__(store)

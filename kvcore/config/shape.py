@@ -1,0 +1,32 @@
+"""What configuration looks like, for type checkers: `StoreConfig` and `AnyConfig`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Required, TypeAlias, TypedDict
+
+from kvcore.contract import KeyValueStore
+from kvcore.ttl import TtlSecs
+
+
+class StoreConfig(TypedDict, total=False):
+    """The dict form: the URL, decorators, and options as in the URL (those of our own backends).
+
+    Values may be text, as in a URL, or have the type that is meant.
+    """
+
+    url: Required[str]
+    decorators: Sequence[str | Mapping[str, object]]
+    """Applied innermost first: names, or ``{name: value}``, or ``{name: {option: value}}``."""
+    create_if_missing: bool | str
+    default_ttl_secs: TtlSecs | str
+    durability: str
+    keys: str
+    perm: int | str
+    url_prefix: str
+
+
+AnyConfig: TypeAlias = (
+    str | StoreConfig | Mapping[str, object] | KeyValueStore | Callable[[], KeyValueStore]
+)
+"""What names a store: a URL, a dict, a ready store, or a callable that makes one."""
