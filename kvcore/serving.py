@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from kvcore.contract import Stat
+from kvcore.aio import AsyncKeyValueStore, AsyncReader, InlineStore, run_inline
+from kvcore.contract import KeyValueStore, Stat
+from kvcore.contract.streams import BLOCK_BYTES
+from kvcore.errors import StoreError
 from kvcore.filenames import content_disposition
-from kvcore.mime import ACTIVE_TYPES, BINARY, INLINE_TYPES, detect
+from kvcore.mime import ACTIVE_TYPES, BINARY, HEAD_BYTES, INLINE_TYPES, detect
 
 SAFE_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -165,3 +168,119 @@ def _is_unchanged(
 def _may_be_partial(if_range: str | None, etag: str | None) -> bool:
     """If-Range holds for our own etag only: a date cannot tell two versions of one second."""
     return if_range is None or (etag is not None and if_range.strip() == f'"{etag}"')
+
+
+class ResponseBody:
+    """The bytes of a plan, block by block; to be closed, read or not.
+
+    ``async for``, or ``await body.read()`` until it gives ``b""``. A value that ends too early is
+    a `StoreError`: the connection must break then, as the client was promised more.
+    """
+
+    def __init__(self, reader: AsyncReader, length: int) -> None:
+        self._reader = reader
+        self._left = length
+
+    async def read(self) -> bytes:
+        """The next block, ``b""`` after the last."""
+        if not self._left:
+            return b""
+        block = await self._reader.read(min(self._left, BLOCK_BYTES))
+        if not block:
+            raise StoreError(f"the value ended {self._left} bytes too early")
+        self._left -= len(block)
+        return block
+
+    async def close(self) -> None:
+        """Let go of the value. Twice is no error."""
+        await self._reader.close()
+
+    def __aiter__(self) -> ResponseBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        block = await self.read()
+        if not block:
+            raise StopAsyncIteration
+        return block
+
+
+class InlineBody:
+    """A `ResponseBody` for synchronous callers: iterate over it, then ``close()``."""
+
+    def __init__(self, body: ResponseBody) -> None:
+        self._body = body
+
+    def __iter__(self) -> InlineBody:
+        return self
+
+    def __next__(self) -> bytes:
+        block = run_inline(self._body.read())
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Let go of the value. Twice is no error."""
+        run_inline(self._body.close())
+
+
+async def open_response(
+    store: AsyncKeyValueStore,
+    key: str,
+    method: str,
+    header: Callable[[str], str | None],
+    *,
+    filename: str | None = None,
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> tuple[ResponsePlan, ResponseBody | None]:
+    """The plan for a key and its body, ``None`` where there is none to send (HEAD, 304, 416).
+
+    ``filename`` is the last part of the key unless given. Raises `KeyNotFound`, and `InvalidKey`
+    for what cannot be a key: both mean 404.
+    """
+    reader = await store.open(key)
+    try:
+        plan = plan_response(
+            method,
+            header,
+            reader.stat,
+            await reader.read(HEAD_BYTES),
+            filename=key.rpartition("/")[2] if filename is None else filename,
+            as_attachment=as_attachment,
+            cache_control=cache_control,
+        )
+        if plan.length:
+            await reader.seek(plan.start)
+            return plan, ResponseBody(reader, plan.length)
+    except BaseException:
+        await reader.close()
+        raise
+    await reader.close()
+    return plan, None
+
+
+def open_response_inline(
+    store: KeyValueStore,
+    key: str,
+    method: str,
+    header: Callable[[str], str | None],
+    *,
+    filename: str | None = None,
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> tuple[ResponsePlan, InlineBody | None]:
+    """`open_response` for synchronous callers."""
+    plan, body = run_inline(
+        open_response(
+            InlineStore(store),
+            key,
+            method,
+            header,
+            filename=filename,
+            as_attachment=as_attachment,
+            cache_control=cache_control,
+        )
+    )
+    return plan, None if body is None else InlineBody(body)
