@@ -49,6 +49,7 @@ class Hooks(ABC):
 
     _declared: Capabilities = Capabilities()
     """What the class (or, set in ``__init__``, this store) can do."""
+    _hooks_take_options = False  # by what the class declares, see kvcore.contract.store
     _keyspace: KeySpace = STRICT
 
     @property
@@ -158,7 +159,7 @@ class Hooks(ABC):
         self, hook: Callable[..., object], key: str, value: object, options: WriteOptions
     ) -> object:
         """Call a writing hook in the form that this store declares."""
-        if self.capabilities.takes_options:
+        if self._hooks_take_options:
             return hook(key, value, options)
         return hook(key, value)
 

@@ -154,12 +154,11 @@ class FilesystemStore(UrlMixin, CopyMixin):
 
     def _has_key(self, key: str) -> bool:
         try:
-            self._tree.stat(key)
+            return stat.S_ISREG(self._tree.root.stat_key(key).st_mode)
         except OSError as error:
             if error.errno in NO_FILE:
                 return False
             raise self._failed(error, key) from error
-        return True
 
     def _stat(self, key: str) -> Stat:
         try:
@@ -176,15 +175,16 @@ class FilesystemStore(UrlMixin, CopyMixin):
             raise self._failed(error, key) from error
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        draft = self._draft(key)
+        draft = None
         try:
+            draft = self._tree.draft()
             draft.write(data)
             self._tree.publish(draft, key, options)
-        except (OSError, KvcoreError) as error:
-            draft.discard()
-            raise self._failed(error, key) from error
-        except BaseException:
-            draft.discard()
+        except BaseException as error:
+            if draft is not None:
+                draft.discard()
+            if isinstance(error, OSError | KvcoreError):
+                raise self._failed(error, key) from error
             raise
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
