@@ -81,7 +81,7 @@ class KeyTransformingDecorator(StoreDecorator):
         return self._through(self._inner.open, key)
 
     def _get(self, key: str) -> bytes:
-        try:  # as _through, without its call: the one verb where it shows
+        try:  # as _through, without its call: here and in _put it shows
             return self._inner.get(self._map_key(key))
         except KvcoreError as error:
             self._retell(error)
@@ -106,7 +106,11 @@ class KeyTransformingDecorator(StoreDecorator):
         return self._through(self._inner.stat, key)
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        self._through(self._inner._checked_put, key, data, options)
+        try:
+            self._inner._checked_put(self._map_key(key), data, options)
+        except KvcoreError as error:
+            self._retell(error)
+            raise
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         self._through(self._inner._checked_put_file, key, file, options)

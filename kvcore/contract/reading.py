@@ -1,0 +1,158 @@
+"""The verbs that read, list and name values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import final
+
+from kvcore.contract.callers_files import Path
+from kvcore.contract.hooks import Hooks
+from kvcore.contract.streams import Reader, Writable
+from kvcore.contract.values import Fetched, Stat, UrlOptions
+from kvcore.errors import Unsupported
+from kvcore.keys import STRICT
+
+
+class ReadingVerbs(Hooks):
+    """One half of `KeyValueStore`, which see."""
+
+    _check_key: Callable[[str], None] = staticmethod(STRICT.check)
+
+    @final
+    def get(self, key: str) -> bytes:
+        """The whole value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._get(key)
+
+    @final
+    def fetch(self, key: str) -> Fetched:
+        """The whole value and its `Stat`, both of one version. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._fetch(key)
+
+    @final
+    def get_range(self, key: str, start: int, length: int | None = None) -> bytes:
+        """``length`` bytes from ``start`` on, fewer at the end of the value.
+
+        ``length=None`` means to the end; a start behind the end gives ``b""``. Raises
+        `KeyNotFound`, and ``ValueError`` for a negative number.
+        """
+        self._check_key(key)
+        if start < 0 or (length is not None and length < 0):
+            raise ValueError("start and length of a range are not negative")
+        return self._get_range(key, start, length)
+
+    @final
+    def get_file(self, key: str, file: Path | Writable) -> str:
+        """Copy the value into a file object, or to a path; returns the key.
+
+        A path is filled all or nothing: on any failure, a missing key included, what was there
+        stays. A file object may be left with a part. Raises `KeyNotFound`.
+        """
+        self._check_key(key)
+        if isinstance(file, str | os.PathLike):
+            self._get_filename(key, os.fspath(file))
+        elif hasattr(file, "write"):
+            self._get_file(key, file)  # type: ignore[arg-type]  # write() is all that is used
+        else:
+            raise TypeError(f"get_file takes a path or a file, not {type(file).__name__}")
+        return key
+
+    @final
+    def open(self, key: str) -> Reader:
+        """A seekable, buffered file over one version of the value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._reader(key)
+
+    @final
+    def __contains__(self, key: str) -> bool:
+        self._check_key(key)
+        return self._has_key(key)
+
+    @final
+    def stat(self, key: str) -> Stat:
+        """What the store knows of the value. Raises `KeyNotFound`."""
+        self._check_key(key)
+        return self._stat(key)
+
+    # Listing and many
+
+    @final
+    def keys(self, prefix: str = "") -> list[str]:
+        """All keys that begin with ``prefix``, in no particular order."""
+        return list(self.iter_keys(_text(prefix)))
+
+    @final
+    def __iter__(self) -> Iterator[str]:
+        return self.iter_keys()
+
+    @final
+    def iter_prefixes(self, delimiter: str, prefix: str = "") -> Iterator[str]:
+        """The keys below ``prefix``, each cut after the first ``delimiter`` that follows it.
+
+        As a directory listing: ``iter_prefixes("/", "media/")`` gives the values in ``media/`` and
+        its directories with a trailing ``/``, each once.
+        """
+        if not _text(delimiter):
+            raise ValueError("a delimiter has at least one character")
+        return self._iter_prefixes(delimiter, _text(prefix))
+
+    @final
+    def iter_stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
+        """Keys that begin with ``prefix``, each with its `Stat`."""
+        return self._iter_stats(_text(prefix))
+
+    @final
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of those keys that are there."""
+        if isinstance(keys, str):
+            raise TypeError("get_many takes an iterable of keys, not one key")
+        checked = dict.fromkeys(keys)
+        for key in checked:
+            self._check_key(key)
+        return self._get_many(checked)
+
+    # Addresses
+
+    @final
+    def url_for(
+        self,
+        key: str,
+        expires: float | None = None,
+        method: str = "GET",
+        filename: str | None = None,
+        content_type: str | None = None,
+    ) -> str:
+        """A URL under which the value can be had; whether it is there is not checked.
+
+        Raises `Unsupported` unless ``method`` is in ``capabilities.url_methods``.
+        """
+        self._check_key(key)
+        return self._checked_url_for(key, UrlOptions(expires, method, filename, content_type))
+
+    @final
+    def _checked_url_for(self, key: str, options: UrlOptions) -> str:
+        self._check_key(key)
+        if options.method not in self.capabilities.url_methods:
+            raise Unsupported(f"no URLs for {options.method} here", key=key, store=self)
+        if options.expires is not None and not options.expires > 0:
+            raise ValueError("expires is a number of seconds > 0")
+        return self._url_for(key, options)
+
+    @final
+    def local_path(self, key: str) -> str:
+        """The path of the file that holds the value: to be read only, for fast serving.
+
+        Raises `KeyNotFound`, and `Unsupported` without ``capabilities.local_path``.
+        """
+        self._check_key(key)
+        if not self.capabilities.local_path:
+            raise Unsupported("this store has no local files", key=key, store=self)
+        return self._local_path(key)
+
+
+def _text(value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a prefix or delimiter is a str, not {type(value).__name__}")
+    return value
