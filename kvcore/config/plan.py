@@ -12,7 +12,7 @@ from kvcore.contract import Capabilities, KeyValueStore
 from kvcore.contract.streams import ReadableClosable
 from kvcore.errors import ConfigError, MissingDependency, Unsupported
 from kvcore.keys import KeySpace
-from kvcore.recipe import Address, DecoratorRecipe, StoreRecipe, url_text
+from kvcore.recipe import Address, DecoratorRecipe, StoreRecipe, query_text
 from kvcore.registry import DEFAULT_TTL, check_library, find_backend, find_decorator
 
 
@@ -102,14 +102,14 @@ class StorePlan(NamedTuple):
             }
             written = (*implied.items(), *parts.options, *_named(more))
             options = read_arguments(recipe.options, (*also_options.items(), *written))
-            _check_together(recipe, options)
+            _check_together(recipe, from_address, options)
             stack = _read_decorators(parts.decorators, decorators)
             for module, requirement in recipe.requires.items():
                 check_library(module, requirement)
             texts = shown(recipe.options, {name: options[name] for name, _ in written})
-            address = redacted_address(parts.address, recipe)
+            start = f"{scheme[1:] if implied else scheme}://"
             return cls(
-                url=url_text(scheme[1:] if implied else scheme, address, texts),
+                url=f"{start}{redacted_address(parts.address, recipe)}{query_text(texts)}",
                 options=MappingProxyType(from_address | options),
                 decorators=stack,
                 keyspace=_tried(store_class, options, stack).keyspace,
@@ -157,10 +157,12 @@ def _named(options: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         yield name, value
 
 
-def _check_together(recipe: StoreRecipe, options: Mapping[str, Any]) -> None:
+def _check_together(
+    recipe: StoreRecipe, from_address: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
     plain = {name: value for name, value in options.items() if not recipe.options[name].secret}
     try:
-        recipe.check(plain)
+        recipe.check({**from_address, **plain})
     except ValueError as error:
         problem = error.message if isinstance(error, ConfigError) else str(error)
     else:

@@ -21,7 +21,7 @@ from kvcore.recipe import StoreRecipe, percent_decoded
 _NAME = "[A-Za-z][A-Za-z0-9_.-]*"
 _SCHEME = re.compile(rf"{_NAME}(?:\+{_NAME})*")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_HARMLESS = re.compile("[^:=@?#]*")  # what is no URL may be a path, or a login and more
+_PATH_ENDS = re.compile("[:=?#]")  # what is no URL may be a path, or a login and more
 _VALUES = re.compile("=[^&#]*")
 _SHOWN_CHARS = 200
 
@@ -105,9 +105,9 @@ def redacted(url: str, recipe: StoreRecipe | None) -> str:
     """
     head, separator, rest = url.partition("://")
     if not separator or not _SCHEME.fullmatch(head):
-        start = _HARMLESS.match(url)
-        assert start is not None
-        return _printable(start[0] + ("..." if start.end() < len(url) else ""))
+        _, at, rest = url.rpartition("@")
+        harmless = _PATH_ENDS.split(rest, 1)
+        return _printable(f"{'***@' if at else ''}{harmless[0]}{'...' if harmless[1:] else ''}")
     rest = redacted_address(rest, recipe)
     rest, hash_, fragment = rest.partition("#")
     address, mark, query = rest.partition("?")

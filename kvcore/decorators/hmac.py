@@ -9,6 +9,7 @@ from kvcore.contract import Capabilities, KeyValueStore, Reader
 from kvcore.decorators.hmac_frames import FrameFormat
 from kvcore.decorators.hmac_legacy import LegacyFormat
 from kvcore.decorators.values import Encoder, ValueTransformingDecorator
+from kvcore.recipe import DecoratorRecipe, Option, boolean, hash_function, secret_bytes
 from kvcore.signing import HashFunc, Secret, check_secrets
 
 
@@ -42,6 +43,21 @@ class HMACDecorator(ValueTransformingDecorator):
         ...
     kvcore.errors.VerificationError: the value was changed, put here from another key, or ...
     """
+
+    _recipe = DecoratorRecipe(
+        options={
+            "hashfunc": Option(hash_function, "`sha256` (default) or another of `hashlib`"),
+            "legacy": Option(boolean, "`true`: minimalkv's format (default `false`)"),
+            "secret_key": Option(
+                secret_bytes,
+                "signs; a list, oldest to newest, rotates it",
+                secret=True,
+                many=True,
+                required=True,
+            ),
+        },
+        main="secret_key",
+    )
 
     def __init__(
         self,

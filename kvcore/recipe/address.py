@@ -61,8 +61,13 @@ def url_text(scheme: str, address: str, options: Mapping[str, str]) -> str:
     >>> url_text("fs", "/srv/my media", {"keys": "path"})
     'fs:///srv/my%20media?keys=path'
     """
-    query = "&".join(f"{name}={_percent_encoded(text, '%&#')}" for name, text in options.items())
-    return f"{scheme}://{_percent_encoded(address, '%?#')}{'?' if query else ''}{query}"
+    return f"{scheme}://{_percent_encoded(address, '%?#')}{query_text(options)}"
+
+
+def query_text(options: Mapping[str, str]) -> str:
+    """Options as they follow the address, ``?name=value&…``; nothing for none."""
+    pairs = (f"{name}={_percent_encoded(text, '%&#')}" for name, text in options.items())
+    return f"?{'&'.join(pairs)}" if options else ""
 
 
 class Server(NamedTuple):
