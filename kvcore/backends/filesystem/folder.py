@@ -144,8 +144,8 @@ class Folder(ABC):
         """A new unseen file on the file system of this folder; its mode is by the umask."""
 
     @abstractmethod
-    def stamp(self, draft: Draft, time_ns: int, perm: int | None) -> None:
-        """Give the draft its modification time, and its mode unless the umask is to decide."""
+    def stamp(self, draft: Draft, times_ns: tuple[int, int], perm: int | None) -> None:
+        """Give the draft its times of access and change, and its mode unless the umask decides."""
 
     @abstractmethod
     def link(self, draft: Draft, name: str) -> None:

@@ -83,8 +83,8 @@ class PortableFolder(Folder):
         fd = os.open(self.path + name, _CREATE, 0o666)
         return Draft(fd, type(self)(self.path, self.top), name)
 
-    def stamp(self, draft: Draft, time_ns: int, perm: int | None) -> None:
-        os.utime(self._path_of(draft), ns=(time_ns, time_ns))
+    def stamp(self, draft: Draft, times_ns: tuple[int, int], perm: int | None) -> None:
+        os.utime(self._path_of(draft), ns=times_ns)
         if perm is not None:
             os.chmod(self._path_of(draft), perm)
 

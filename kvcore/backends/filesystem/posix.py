@@ -10,6 +10,7 @@ from typing import Self
 
 from kvcore.backends.filesystem.folder import Draft, Folder, temporary_name
 from kvcore.backends.filesystem.locks import lock, unlock
+from kvcore.backends.filesystem.transfer import sync_to_disk
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -113,7 +114,9 @@ class PosixFolder(Folder):
     def draft(self) -> Draft:
         if self.nameless_drafts:
             try:
-                return Draft(os.open(self.path or ".", _NAMELESS, 0o666), self, None)
+                return Draft(
+                    os.open(self.path or ".", _NAMELESS, 0o666, dir_fd=self.fd), self, None
+                )
             except OSError as error:
                 if error.errno not in _NO_NAMELESS:
                     raise
@@ -125,8 +128,8 @@ class PosixFolder(Folder):
             folder.close()
             raise
 
-    def stamp(self, draft: Draft, time_ns: int, perm: int | None) -> None:
-        os.utime(draft.fd, ns=(time_ns, time_ns))
+    def stamp(self, draft: Draft, times_ns: tuple[int, int], perm: int | None) -> None:
+        os.utime(draft.fd, ns=times_ns)
         if perm is not None:
             os.fchmod(draft.fd, perm)
 
@@ -198,10 +201,10 @@ class PosixFolder(Folder):
 
     def sync(self) -> None:
         if self.fd is not None:
-            os.fsync(self.fd)
+            sync_to_disk(self.fd)
             return
         with self.pinned() as folder:
-            os.fsync(folder._descriptor())
+            sync_to_disk(folder._descriptor())
 
     def pinned(self) -> Self:
         if self.fd is None:

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import IO, Literal, TypeVar
 
@@ -124,7 +125,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
 
     def _open(self, key: str) -> Reader:
         fd, found = self._open_fd(key)
-        return Reader(io.FileIO(fd), _stat_of(found))
+        return Reader(io.FileIO(fd), _stat_of(found))  # FileIO now closes it
 
     def _get(self, key: str) -> bytes:
         fd, found = self._open_fd(key)
@@ -236,7 +237,10 @@ class FilesystemStore(UrlMixin, CopyMixin):
         except BaseException as error:
             if adopted.name is None:  # it is stored already
                 raise self._failed(error, key) if isinstance(error, OSError) else error from error
-            folder.stamp(adopted, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
+            with suppress(OSError):  # what went wrong before is what the caller is to hear of
+                folder.stamp(
+                    adopted, (found.st_atime_ns, found.st_mtime_ns), stat.S_IMODE(found.st_mode)
+                )
             adopted.name = None  # it stays the caller's
             adopted.close()
             folder.close()

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import sys
 
 _COPY_BYTES = 64 * 1024 * 1024  # per call, so that signals are heard
 _BLOCK_BYTES = 256 * 1024
@@ -38,7 +39,7 @@ def _copy_in_kernel(source: int, dest: int, offset: int) -> int:
         except OSError as error:
             if error.errno not in _NOT_SO:
                 raise
-    if hasattr(os, "sendfile") and os.uname().sysname == "Linux":  # elsewhere: to sockets only
+    if hasattr(os, "sendfile") and sys.platform == "linux":  # elsewhere: to sockets only
         try:
             while done := os.sendfile(dest, source, offset + copied, _COPY_BYTES):
                 copied += done
@@ -46,6 +47,18 @@ def _copy_in_kernel(source: int, dest: int, offset: int) -> int:
             if error.errno not in _NOT_SO:
                 raise
     return copied
+
+
+def sync_to_disk(fd: int) -> None:
+    """Return when the file or directory survives a power cut. Never to be tried again on failure:
+    the system forgets what it could not write.
+    """
+    if sys.platform == "darwin":  # fsync leaves it in the drive's cache there, fsync(2)
+        from fcntl import F_FULLFSYNC, fcntl
+
+        fcntl(fd, F_FULLFSYNC)
+    else:
+        os.fsync(fd)
 
 
 def write_all(fd: int, block: bytes) -> None:

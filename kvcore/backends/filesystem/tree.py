@@ -20,6 +20,7 @@ import time
 from contextlib import ExitStack
 
 from kvcore.backends.filesystem.folder import Draft, Folder
+from kvcore.backends.filesystem.transfer import sync_to_disk
 from kvcore.contract import PLAIN, WriteOptions
 from kvcore.errors import KeyExists, PreconditionFailed, StoreError
 
@@ -94,9 +95,10 @@ class Tree:
         On an error the draft is as it was, and nothing is shown; only closing, and syncing the
         directory, may fail after the value is there.
         """
-        draft.folder.stamp(draft, time.time_ns(), self.perm if perm is None else perm)
+        now = time.time_ns()
+        draft.folder.stamp(draft, (now, now), self.perm if perm is None else perm)
         if self.durable:
-            os.fsync(draft.fd)
+            sync_to_disk(draft.fd)
         for _ in range(_TRIES):
             try:
                 self._show(draft, key, options)
@@ -167,9 +169,9 @@ class Tree:
 
     def _make_folders(self, key: str, options: WriteOptions) -> None:
         """Make what is missing above ``key``, for the next try."""
-        self._make_root()
         if options.if_present or options.if_match is not None:
             raise PreconditionFailed("there is no value to replace")
+        self._make_root()
         folder = self.root
         *segments, _ = key.split("/")
         bar = ""
