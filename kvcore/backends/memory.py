@@ -20,6 +20,7 @@ from kvcore.contract import (
     WriteOptions,
 )
 from kvcore.contract.streams import as_bytes
+from kvcore.contract.values import expiring_in
 from kvcore.errors import ConfigError, KeyExists, KeyNotFound, PreconditionFailed
 from kvcore.forking import tell_after_fork
 from kvcore.recipe import KEYS, Address, StoreRecipe, url_text
@@ -107,10 +108,7 @@ class _Shelf:
     def stat(self, note: _Note) -> Stat:
         from datetime import UTC, datetime  # 4 ms that only those pay who ask
 
-        expires = None
-        if note.expires is not None:
-            left = note.expires - self.clock()
-            expires = datetime.fromtimestamp(time.time() + left, UTC)
+        expires = None if note.expires is None else expiring_in(note.expires - self.clock())
         modified = datetime.fromtimestamp(note.modified, UTC)
         return Stat(len(note.data), modified, str(note.version), note.content_type, expires)
 

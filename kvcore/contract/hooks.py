@@ -42,6 +42,7 @@ from kvcore.ttl import TtlSecs
 
 _INCREMENT_TRIES = 1000
 _INT64 = range(-(2**63), 2**63)
+_INT64_DIGITS = len(str(-(2**63)))
 
 
 class Hooks(ABC):
@@ -227,14 +228,15 @@ class Hooks(ABC):
     def _added(self, key: str, data: bytes, by: int) -> int:
         """The counter in ``data`` plus ``by``, as every store counts: decimal, 64 bits, signed."""
         try:
-            if len(data) > 20:
-                raise ValueError
-            value = int(data.decode("ascii")) + by
+            value = int(data) if len(data) <= _INT64_DIGITS else None
         except ValueError:
-            raise StoreError("the value is not a decimal integer", key=key, store=self) from None
-        if value not in _INT64:
+            value = None
+        # int() also takes "+1", "1_000" and " 1 ", as no server that counts does.
+        if value is None or b"%d" % value != data or value not in _INT64:
+            raise StoreError("the value is not a decimal integer", key=key, store=self)
+        if value + by not in _INT64:
             raise StoreError("the counter would leave 64 bits", key=key, store=self)
-        return value
+        return value + by
 
     # Listing and many
 

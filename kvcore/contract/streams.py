@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Protocol, TypeAlias, cast
 
@@ -151,12 +153,29 @@ class CheckedSource(io.RawIOBase):
         return as_bytes(cast("Buffer", block))
 
 
+def _behaves(file: object) -> bool:
+    """Whether reading needs no checks: only exact classes, over memory or a file on disk.
+
+    A subclass may read otherwise, and a pipe or a socket may have nothing *now*.
+    """
+    kind = type(file)
+    if kind is CheckedSource:
+        return True
+    raw = getattr(file, "raw", None) if kind in _BUFFERED else file
+    if type(raw) is io.BytesIO:
+        return True
+    return type(raw) is io.FileIO and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+
+
+_BUFFERED = (io.BufferedReader, io.BufferedRandom, Reader)
+
+
 def as_source(file: Source) -> IO[bytes]:
     """A well-behaved binary file over what a caller gave to ``put_file``.
 
     Raises ``TypeError`` for what is neither a file object nor an iterable of bytes.
     """
-    if isinstance(file, io.BufferedIOBase | io.FileIO | CheckedSource):
+    if _behaves(file):
         return cast("IO[bytes]", file)
     read = getattr(file, "read", None)
     if read is not None:
@@ -170,8 +189,8 @@ def as_source(file: Source) -> IO[bytes]:
 
     def pull(_size: int) -> object:
         for chunk in chunks:
-            if chunk or not isinstance(chunk, bytes):  # an empty chunk is not the end
-                return chunk
+            if block := as_bytes(chunk):  # an empty chunk is not the end
+                return block
         return b""
 
     return cast("IO[bytes]", CheckedSource(pull))

@@ -43,13 +43,13 @@ class Writer(ABC):
     def write(self, data: Buffer) -> int:
         """Take the next bytes; returns how many. Raises `InvalidValue` unless bytes-like."""
         self._check_open()
-        block = as_bytes(data, self.key)
-        if block:
-            try:
+        try:
+            block = as_bytes(data, self.key)
+            if block:
                 self._write(block)
-            except BaseException:
-                self.abort()
-                raise
+        except BaseException:
+            self.abort()
+            raise
         return len(block)
 
     @final
