@@ -8,16 +8,52 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 _T = TypeVar("_T")
 
 IDLE_SECS = 10.0
 """How long a thread waits for a call before it ends."""
+
+
+class _Mailbox:
+    """Where threads leave what they have done for one event loop.
+
+    Waking a loop costs more than most calls, so it is woken once for all that came meanwhile.
+    """
+
+    __slots__ = ("_done", "_woken")
+
+    def __init__(self) -> None:
+        self._done: deque[Call[Any]] = deque()
+        self._woken = False
+
+    def post(self, call: Call[Any]) -> None:
+        self._done.append(call)
+        if self._woken:  # set back before the loop looks, so it will find this one
+            return
+        self._woken = True
+        try:
+            call.loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop was closed: nobody awaits its calls
+            self._woken = False
+            while self._done:
+                self._done.popleft().report()
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._done:
+            self._done.popleft().end()
+
+
+# A mailbox must not hold its loop, or neither would ever be freed.
+_mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mailbox] = WeakKeyDictionary()
 
 
 class Call(Generic[_T]):
@@ -26,17 +62,23 @@ class Call(Generic[_T]):
     It runs with a copy of the context variables that are set where it was created.
     """
 
-    __slots__ = ("_begun", "_call", "_ended", "_error", "_loop", "_result", "_waiter")
+    __slots__ = ("_begun", "_call", "_ended", "_mailbox", "_result", "error", "loop", "waiter")
 
     _result: _T
 
     def __init__(self, call: Callable[[], _T]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._waiter: asyncio.Future[None] = self._loop.create_future()
+        self.loop = asyncio.get_running_loop()
+        self.waiter: asyncio.Future[None] = self.loop.create_future()
+        """Done when the call has ended; cancelling it ends the waiting, not the call."""
+        self.error: BaseException | None = None
+        """What the call raised; only once it has ended."""
         self._call: Callable[[], _T] | None = partial(copy_context().run, call)
         self._begun = threading.Lock()  # whoever takes it first decides: made, or dropped
         self._ended = False
-        self._error: BaseException | None = None
+        mailbox = _mailboxes.get(self.loop)
+        if mailbox is None:
+            mailbox = _mailboxes[self.loop] = _Mailbox()
+        self._mailbox = mailbox
 
     def make(self) -> None:
         """Make the call, unless it was dropped. For a thread of the crew."""
@@ -45,15 +87,9 @@ class Call(Generic[_T]):
         try:
             self._result = self._call()
         except BaseException as error:  # noqa: BLE001  # raised where the call is awaited
-            self._error = error
+            self.error = error
         self._call = None
-        try:
-            self._loop.call_soon_threadsafe(self._end)
-        except RuntimeError:  # the loop was closed, so nobody awaits us
-            if self._error is not None:
-                self._loop.call_exception_handler(
-                    {"message": "a call failed after its event loop", "exception": self._error}
-                )
+        self._mailbox.post(self)
 
     def drop(self) -> bool:
         """Have the call never made; ``False`` if it has begun."""
@@ -62,38 +98,37 @@ class Call(Generic[_T]):
         self._call = None
         return True
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Tell who waits. For the event loop."""
         self._ended = True
-        if not self._waiter.done():
-            self._waiter.set_result(None)
+        if not self.waiter.done():
+            self.waiter.set_result(None)
 
-    async def ended(self) -> None:
-        """Wait for the end; a cancellation ends the waiting, not the call."""
-        await self._waiter
+    def report(self) -> None:
+        """Let an error that nobody awaits be seen."""
+        if self.error is not None:
+            self.loop.call_exception_handler(
+                {"message": "a call failed after its event loop", "exception": self.error}
+            )
 
     async def outlasted(self) -> None:
         """Wait for the end, whatever cancellations arrive meanwhile."""
         while not self._ended:
-            self._waiter = self._loop.create_future()
+            self.waiter = self.loop.create_future()
             try:
-                await self._waiter
+                await self.waiter
             except asyncio.CancelledError:  # the caller was told by the first one
                 continue
 
-    @property
-    def error(self) -> BaseException | None:
-        """What the call raised; only once it has ended."""
-        return self._error
-
     def result(self) -> _T:
         """What the call returned, or raise what it raised; only once it has ended."""
-        if self._error is None:
+        if self.error is None:
             return self._result
         try:
             # Not through the future: one does not take a StopIteration, and waits for ever.
-            raise self._error
+            raise self.error
         finally:
-            self._error = None  # its traceback holds this frame: no cycle, no value kept
+            self.error = None  # its traceback holds this frame: no cycle, no value kept
 
 
 class Crew:
@@ -106,7 +141,7 @@ class Crew:
         self.limit = limit
         self.idle_secs = idle_secs
         self._lock = threading.Lock()
-        self._queue: SimpleQueue[Call[object] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Call[Any] | None] = SimpleQueue()
         self._unfinished = 0  # calls that wait or run
         self._threads = 0  # those that are to stay
 
@@ -118,7 +153,7 @@ class Crew:
                 threading.Thread(target=self._work, name="kvcore-aio", daemon=True).start()
                 self._threads += 1
             self._unfinished += 1
-            self._queue.put(call)  # type: ignore[arg-type]  # what it returns is its own business
+            self._queue.put(call)
 
     def dismiss(self) -> None:
         """End the threads once the calls made so far are done. A later call starts new ones."""

@@ -118,7 +118,11 @@ class AsyncWriter:
     async def write(self, data: Buffer) -> int:
         """Take the next bytes; returns how many. Raises `InvalidValue` unless bytes-like."""
         self._check_open()
-        block = as_bytes(data, self.key)
+        try:
+            block = as_bytes(data, self.key)
+        except TypeError:
+            await self.abort()
+            raise
         self._held.append(block)
         self._held_bytes += len(block)
         if self._held_bytes >= BLOCK_BYTES:

@@ -73,7 +73,7 @@ class Threads(Driver):
     ) -> _T:
         self._crew.submit(call)
         try:
-            await call.ended()
+            await call.waiter
         except BaseException as error:
             if droppable and call.drop():
                 raise
