@@ -8,3 +8,4 @@ from kvcore.config.shape import StoreConfig as StoreConfig
 from kvcore.config.stores import Stores as Stores
 from kvcore.config.stores import store_from_config as store_from_config
 from kvcore.config.stores import store_from_url as store_from_url
+from kvcore.config.urls import redacted as redacted

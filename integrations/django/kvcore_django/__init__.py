@@ -1,1 +1,8 @@
-"""kvcore for Django: file storage over any kvcore store."""
+"""kvcore for Django: the named stores of `KVCORE_STORES`, and uploads into them.
+
+`kvcore_django.storage.KVStorage` is for `STORAGES`, `kvcore_django.urls` serves what is stored.
+"""
+
+from kvcore_django.stores import current_store as current_store
+from kvcore_django.uploads import GeneratedKey as GeneratedKey
+from kvcore_django.uploads import save_upload as save_upload

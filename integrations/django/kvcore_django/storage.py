@@ -1,0 +1,184 @@
+"""`KVStorage`: any store as a file storage of Django.
+
+::
+
+    KVCORE_STORES = {"default": "fs:///srv/media"}
+    STORAGES = {
+        "default": {"BACKEND": "kvcore_django.storage.KVStorage", "OPTIONS": {"store": "default"}},
+        ...
+    }
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files import File
+from django.core.files.storage import Storage
+from django.utils.encoding import filepath_to_uri
+
+from kvcore import InvalidKey, KeyExists, KeyNotFound, KeyValueStore, Stat, Stores
+from kvcore.config import StorePlan, redacted
+from kvcore_django.files import KVFile
+from kvcore_django.stores import current_store
+
+_TRIES = 10  # for names: each has 7 random characters
+_BLOCK_BYTES = 256 * 1024
+
+
+class KVStorage(Storage):
+    """Files in a store: by its name in ``KVCORE_STORES``, or by a ``url`` of its own.
+
+    An existing file is never overwritten by ``save``, however many save the same name at once.
+    The URL of a file is the store's own where it makes URLs, else ``base_url`` (``MEDIA_URL`` by
+    default) and its name: serve it there with `kvcore_django.urls`.
+
+    In migrations a ``url`` appears without secrets; there a name is the better choice.
+    """
+
+    def __init__(
+        self,
+        store: str | KeyValueStore = "default",
+        *,
+        url: str | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        if url is not None and store != "default":
+            raise ImproperlyConfigured("KVStorage takes a store or a url, not both")
+        self._store, self._url, self._base_url = store, url, base_url
+        self._own = None if url is None else Stores({"default": url})
+
+    @property
+    def store(self) -> KeyValueStore:
+        """The store; asked for anew by each operation, as tests change settings."""
+        if self._own is not None:
+            return self._own["default"].with_keys("path")
+        return current_store(self._store)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """What a migration writes down: the arguments, without secrets."""
+        given: dict[str, Any] = {}
+        if self._store != "default":
+            given["store"] = self._store
+        if self._url is not None:
+            given["url"] = redacted(self._url, StorePlan.from_config(self._url).recipe)
+        if self._base_url is not None:
+            given["base_url"] = self._base_url
+        return f"{type(self).__module__}.{type(self).__qualname__}", [], given
+
+    def _key(self, name: str | os.PathLike[str]) -> str:
+        """The key of a file name. Raises ``SuspiciousFileOperation`` for what cannot be one."""
+        text = os.fspath(name).replace("\\", "/")
+        if text.startswith("/") or ".." in text.split("/"):
+            raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
+        key = posixpath.normpath(text)
+        if key == ".":
+            return ""
+        try:
+            self.store.keyspace.check(key)
+        except InvalidKey as error:
+            raise SuspiciousFileOperation(str(error)) from error
+        return key
+
+    # Reading
+
+    def _open(self, name: str, mode: str = "rb") -> KVFile:
+        return KVFile(self.store, self._key(name), mode)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name, or files below it as in a directory."""
+        key = self._key(name)
+        store = self.store
+        if key and key in store:
+            return True
+        return next(store.iter_keys(f"{key}/" if key else ""), None) is not None
+
+    def size(self, name: str) -> int:
+        """Bytes. A missing file is ``FileNotFoundError``."""
+        return self._stat(name).size
+
+    def get_modified_time(self, name: str) -> datetime:
+        """When the file was saved: aware (UTC) with ``USE_TZ``, else in the system's zone."""
+        modified = self._stat(name).modified
+        if modified is None:
+            raise NotImplementedError("this store does not know when a value was put")
+        if settings.USE_TZ:
+            return modified
+        return datetime.fromtimestamp(modified.timestamp())  # noqa: DTZ006  # Django's rule
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """The names of directories and of files directly below ``path``."""
+        key = self._key(path)
+        prefix = f"{key}/" if key else ""
+        directories, files = [], []
+        for found in self.store.iter_prefixes("/", prefix):
+            name = found[len(prefix) :]
+            if name.endswith("/"):
+                directories.append(name[:-1])
+            else:
+                files.append(name)
+        return directories, files
+
+    def url(self, name: str | None) -> str:
+        """Where a browser gets the file."""
+        store = self.store
+        if name and "GET" in store.capabilities.url_methods:
+            return store.url_for(self._key(name))
+        base = settings.MEDIA_URL if self._base_url is None else str(self._base_url)
+        if not base:
+            raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
+        base = base if base.endswith("/") else f"{base}/"
+        return urljoin(base, (filepath_to_uri(name) or "").lstrip("/"))
+
+    # Writing
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        store, key = self.store, self._key(name)
+        path = getattr(content, "temporary_file_path", None)
+        for left in reversed(range(_TRIES)):
+            try:
+                if path is not None:  # consumed, as by Django's own storages
+                    return store.put_file(key, path(), move=True, if_absent=True)
+                return store.put_file(key, _blocks(content), if_absent=True)
+            except KeyExists:
+                # Somebody else was faster, or a file bars the way of this directory.
+                if not left or not (path or content.seekable()):
+                    raise
+                key = self._key(self._alternative(key))
+        raise AssertionError("unreachable")
+
+    def _alternative(self, key: str) -> str:
+        directory, name = posixpath.split(key)
+        suffix = "".join(PurePath(name).suffixes)
+        root = name.removesuffix(suffix)
+        return posixpath.join(directory, self.get_alternative_name(root, suffix))
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Whether a file may be saved under this name; one request to the store."""
+        return not (max_length and len(name) > max_length) and self._key(name) not in self.store
+
+    def delete(self, name: str) -> None:
+        """Remove the file; a missing one is no error."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        self.store.delete(self._key(name))
+
+    def _stat(self, name: str) -> Stat:
+        try:
+            return self.store.stat(self._key(name))
+        except KeyNotFound as error:
+            raise FileNotFoundError(f"there is no file {name!r} in this storage") from error
+
+
+def _blocks(content: File[Any]) -> Iterator[bytes]:
+    """The content from its start; text as UTF-8."""
+    for chunk in content.chunks(_BLOCK_BYTES):
+        yield chunk.encode() if isinstance(chunk, str) else chunk

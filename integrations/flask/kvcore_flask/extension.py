@@ -1,0 +1,44 @@
+"""`KVCore`: the extension. It reads ``KVCORE_STORES`` and holds the stores of each app."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app
+
+from kvcore import KeyValueStore, Stores
+
+
+class KVCore:
+    """Gives an app the stores that its config names in ``KVCORE_STORES``.
+
+    Each entry is checked now and built when first used. ``KVCore(app)``, or ``init_app(app)`` in
+    an application factory; one object may serve several apps, each has its own stores.
+
+    >>> app = Flask("example")
+    >>> app.config["KVCORE_STORES"] = {"default": "memory://"}
+    >>> kvcore = KVCore(app)
+    >>> with app.app_context():
+    ...     current_store().put("pictures/cat.png", b"...")
+    'pictures/cat.png'
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the app's config. Raises `kvcore.ConfigError` for an entry that is wrong."""
+        app.extensions["kvcore"] = Stores(app.config.get("KVCORE_STORES", {}))
+
+
+def current_store(store: str | KeyValueStore = "default") -> KeyValueStore:
+    """A store of the current app by its name in ``KVCORE_STORES``; a store is taken as it is.
+
+    What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
+    `kvcore.ConfigError` for a name that is not there.
+    """
+    if not isinstance(store, str):
+        return store.with_keys("path")
+    stores = current_app.extensions.get("kvcore")
+    if not isinstance(stores, Stores):
+        raise RuntimeError("this app has no stores yet: call KVCore(app) or init_app(app)")
+    return stores[store].with_keys("path")

@@ -1,0 +1,40 @@
+"""`send_from_store`: a value as a response, safely: see `kvcore.serving`."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from werkzeug.exceptions import NotFound
+
+from kvcore import InvalidKey, KeyNotFound, KeyValueStore
+from kvcore.serving import open_response_inline
+from kvcore_flask.extension import current_store
+
+
+def send_from_store(
+    store: str | KeyValueStore,
+    key: str,
+    *,
+    filename: str | None = None,
+    as_attachment: bool = False,
+) -> Response:
+    """Answer the current request with a value; a missing key is a 404.
+
+    ``store`` is a name in ``KVCORE_STORES`` or a store, ``filename`` what a download is called
+    (the last part of the key by default). Whether the user may have the value is for the view to
+    ask, before.
+    """
+    try:
+        plan, body = open_response_inline(
+            current_store(store),
+            key,
+            request.method,
+            request.headers.get,
+            filename=filename,
+            as_attachment=as_attachment,
+        )
+    except (KeyNotFound, InvalidKey) as error:
+        raise NotFound from error
+    response = Response(body, status=plan.status, headers=plan.headers, direct_passthrough=True)
+    if "Content-Type" not in plan.headers:
+        del response.headers["Content-Type"]  # Flask's guess, text/html
+    return response

@@ -1,0 +1,41 @@
+"""Uploads into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.datastructures import UploadFile
+from starlette.requests import HTTPConnection
+
+from kvcore import AsyncStore, AsyncUploader
+from kvcore_starlette.middleware import find_store
+
+
+async def save_upload(
+    file: UploadFile,
+    *,
+    store: str | AsyncStore = "default",
+    request: HTTPConnection | None = None,
+    template: str = "{id}{ext}",
+    max_bytes: int | None = None,
+    content_types: Collection[str] | None = None,
+) -> str:
+    """Store an upload (``form["picture"]``) under a generated key; returns the key.
+
+    ``store`` is a store, or a name among those of `StoreMiddleware`, which needs ``request``. The
+    other options and the errors are those of `kvcore.Uploader`. A refused upload, and one whose
+    task was cancelled, leaves nothing behind.
+    """
+    if not isinstance(file, UploadFile):
+        raise TypeError(
+            f"save_upload takes an upload, not {type(file).__name__};"
+            " has the form enctype=multipart/form-data?"
+        )
+    uploader = AsyncUploader(
+        find_store(store, None if request is None else request.scope),
+        template=template,
+        max_bytes=max_bytes,
+        content_types=content_types,
+    )
+    await file.seek(0)  # a check may have read it
+    return (await uploader.save(file, name=file.filename)).key
