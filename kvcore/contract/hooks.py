@@ -97,10 +97,11 @@ class Hooks(ABC):
 
     def _get_range(self, key: str, start: int, length: int | None) -> bytes:
         with self._reader(key) as reader:
-            if start >= reader.stat.size:
+            left = reader.stat.size - start
+            if left <= 0:
                 return b""
             reader.seek(start)
-            return reader.read(-1 if length is None else length)
+            return reader.read(left if length is None else min(length, left))
 
     def _get_file(self, key: str, file: IO[bytes]) -> object:
         stream = self._open(key)
