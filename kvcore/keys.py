@@ -173,7 +173,7 @@ class MappedKeySpace(KeySpace):
         if self._outside is not None:
             self._outside.check(key)
         elif not isinstance(key, str) or not key:
-            raise InvalidKey("a key is a str with at least one character")
+            raise InvalidKey(self._why(key), key=key if isinstance(key, str) else None)
         elif not key.isascii() and _SURROGATE.search(key):
             raise InvalidKey("lone surrogates are not allowed in a key", key=key)
 

@@ -58,6 +58,12 @@ class Hooks(ABC):
         """What this store can do, decorators included."""
         return self._declared
 
+    def _cannot(self, what: str, key: str | None) -> Unsupported:
+        """To be raised for what the store cannot do. A wrong key comes first, on every store."""
+        if key is not None:
+            self._keyspace.check(key)
+        return Unsupported(what, key=key, store=self)
+
     # What every store has to say for itself: four hooks.
 
     @abstractmethod

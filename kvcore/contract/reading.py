@@ -135,7 +135,7 @@ class ReadingVerbs(Hooks):
     def _checked_url_for(self, key: str, options: UrlOptions) -> str:
         self._check_key(key)
         if options.method not in self.capabilities.url_methods:
-            raise Unsupported(f"no URLs for {options.method} here", key=key, store=self)
+            raise self._cannot(f"no URLs for {options.method} here", key)
         if options.expires is not None and not options.expires > 0:
             raise ValueError("expires is a number of seconds > 0")
         return self._url_for(key, options)
@@ -148,7 +148,7 @@ class ReadingVerbs(Hooks):
         """
         self._check_key(key)
         if not self.capabilities.local_path:
-            raise Unsupported("this store has no local files", key=key, store=self)
+            raise self._cannot("this store has no local files", key)
         return self._local_path(key)
 
 

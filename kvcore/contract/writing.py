@@ -125,7 +125,7 @@ class WritingVerbs(ReadingVerbs):
         if not isinstance(if_match, str) or not if_match:
             raise ValueError("if_match takes an etag as stat gives it")
         if not self.capabilities.delete_if_match:
-            raise Unsupported("delete takes no if_match here", key=key, store=self)
+            raise self._cannot("delete takes no if_match here", key)
         self._delete_if_match(key, if_match)
 
     @final
@@ -164,7 +164,7 @@ class WritingVerbs(ReadingVerbs):
         self._check_key(dest)
         self._check_writable(dest)
         if if_absent and not self.capabilities.if_absent:
-            raise Unsupported("copy and move take no if_absent here", key=dest, store=self)
+            raise self._cannot("copy and move take no if_absent here", dest)
         if source != dest:
             return True
         if not self._has_key(source):
@@ -183,7 +183,7 @@ class WritingVerbs(ReadingVerbs):
         self._check_writable(key)
         check_ttl(ttl_secs)
         if not self.capabilities.touch:
-            raise Unsupported("values here have no time to live", key=key, store=self)
+            raise self._cannot("values here have no time to live", key)
         self._touch(key, self.default_ttl_secs if ttl_secs is None else ttl_secs)
 
     @final
@@ -272,7 +272,7 @@ class WritingVerbs(ReadingVerbs):
             ttl_secs = self.default_ttl_secs
         check_ttl(ttl_secs)
         if not can.ttl and ttl_secs not in (None, NOT_SET, FOREVER):
-            raise Unsupported("values here have no time to live", key=key, store=self)
+            raise self._cannot("values here have no time to live", key)
         if if_match is not None and (not isinstance(if_match, str) or not if_match):
             raise ValueError("if_match takes an etag as stat gives it")
         conditions = [
@@ -288,7 +288,7 @@ class WritingVerbs(ReadingVerbs):
             raise ValueError(f"at most one condition, not {' and '.join(conditions)}")
         for name in conditions:
             if not getattr(can, name):
-                raise Unsupported(f"a put takes no {name} here", key=key, store=self)
+                raise self._cannot(f"a put takes no {name} here", key)
         if content_type is not None:
             if not isinstance(content_type, str) or not content_type.isprintable():
                 raise ValueError("content_type is a line of text such as 'image/png'")
