@@ -130,8 +130,10 @@ class ValueTransformingDecorator(StoreDecorator):
 
     def _get_range(self, key: str, start: int, length: int | None) -> bytes:
         with self._open(key) as reader:
+            # Behind the end a read is still made: the codec may have to verify the end.
+            rest = max(reader.stat.size - start, 1)
             reader.seek(start)
-            return reader.read(-1 if length is None else length)
+            return reader.read(rest if length is None else min(length, rest))
 
     def _get_file(self, key: str, file: IO[bytes]) -> None:
         with self._open(key) as reader:
