@@ -89,11 +89,21 @@ def read_blocks(file: Readable, size: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 
 def write_all(file: Writable, block: bytes) -> None:
-    """Write the whole block, also to a raw file that takes only a part at a time."""
-    written = file.write(block)
-    while isinstance(written, int) and written < len(block):
-        block = block[written:]
+    """Write the whole block, also to a raw file that takes only a part at a time.
+
+    Raises ``BlockingIOError`` for one that takes nothing *now*, ``TypeError`` for one whose
+    ``write`` is to be awaited: what they did not take would be missing.
+    """
+    while block:
         written = file.write(block)
+        if isinstance(written, int):
+            block = block[written:]
+        elif written is None and isinstance(file, io.RawIOBase):
+            raise BlockingIOError("the file takes no data now; give a blocking one")
+        elif hasattr(written, "__await__"):
+            raise TypeError("write() of this file is to be awaited: AsyncStore.get_file does")
+        else:
+            return
 
 
 def copy_blocks(source: Readable, file: Writable) -> int:
