@@ -38,8 +38,9 @@ class KVStorage(Storage):
     """Files in a store: by its name in ``KVCORE_STORES``, or by a ``url`` of its own.
 
     An existing file is never overwritten by ``save``, however many save the same name at once.
-    The URL of a file is the store's own where it makes URLs, else ``base_url`` (``MEDIA_URL`` by
-    default) and its name: serve it there with `kvcore_django.urls`.
+    The URL of a file is ``base_url`` and its name. Without a ``base_url`` it is the store's own,
+    where that is of the web (``https:``, ``/media/…``), else ``MEDIA_URL`` and the name: serve
+    files there with `kvcore_django.urls`.
 
     In migrations a ``url`` appears without secrets; there a name is the better choice.
     """
@@ -129,10 +130,12 @@ class KVStorage(Storage):
 
     def url(self, name: str | None) -> str:
         """Where a browser gets the file."""
-        store = self.store
-        if name and "GET" in store.capabilities.url_methods:
-            return store.url_for(self._key(name))
-        base = settings.MEDIA_URL if self._base_url is None else str(self._base_url)
+        base, store = self._base_url, self.store
+        if base is None and name and "GET" in store.capabilities.url_methods:
+            url = store.url_for(self._key(name))
+            if not url.startswith("file:"):
+                return url
+        base = settings.MEDIA_URL if base is None else str(base)  # it may be lazy
         if not base:
             raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
         base = base if base.endswith("/") else f"{base}/"

@@ -1,0 +1,1 @@
+"""The picture shelf on Django: a model with a `FileField`, whose files are in a kvcore store."""
