@@ -9,7 +9,8 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def home(package: str) -> Path:
     return Path(file).parent
 
 
+@cache
 def sources() -> dict[str, Path]:
     """Every module of the four packages: its dotted name and its file."""
     found = {}
@@ -219,6 +221,13 @@ def declared_extra(module: str, tree: ast.Module) -> str | None:
     return None
 
 
+@cache
+def providers() -> Mapping[str, list[str]]:
+    """Which distributions a top-level name may come from."""
+    return importlib.metadata.packages_distributions()
+
+
+@cache
 def brought_by(extra: str) -> set[str]:
     """The distributions that an extra installs: those it names and what these require."""
     named = {distribution_name(text) for text in PROJECT["optional-dependencies"][extra]}
@@ -248,9 +257,8 @@ def test_what_a_module_imports_comes_with_its_extra(module: str) -> None:
         assert wanted == set(), "a module that imports a library names its extra: EXTRA = ..."
         return
     assert extra in PROJECT["optional-dependencies"]
-    providers = importlib.metadata.packages_distributions()
     for name in wanted:
-        distributions = {distribution_name(provider) for provider in providers[name]}
+        distributions = {distribution_name(provider) for provider in providers()[name]}
         assert distributions & brought_by(extra), f"{name} does not come with kvcore[{extra}]"
 
 
