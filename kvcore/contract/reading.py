@@ -10,7 +10,6 @@ from kvcore.contract.callers_files import Path
 from kvcore.contract.hooks import Hooks
 from kvcore.contract.streams import Reader, Writable
 from kvcore.contract.values import Fetched, Stat, UrlOptions
-from kvcore.errors import Unsupported
 from kvcore.keys import STRICT
 
 
