@@ -1,0 +1,8 @@
+"""One subject a file: how each row is done, and at the end all rows with what they are to reach."""
+
+from types import ModuleType
+
+from benchmarks.topics import aio, decorators, get, large, look, memory, put, start
+
+TOPICS: tuple[ModuleType, ...] = (put, get, look, large, memory, decorators, aio, start)
+"""In the order in which they are shown."""
