@@ -7,11 +7,13 @@ A block that cannot run says so to its readers: a `{code-block} python` with a `
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 import pytest
 from sybil import Example, Sybil
