@@ -49,9 +49,10 @@ def test_the_code_of_a_document_runs(
 ) -> None:
     """What a reader copies from this page, block after block, works in an empty directory."""
     monkeypatch.chdir(tmp_path)
-    for example in runnable(document):
-        example.namespace.setdefault("__name__", "__main__")  # as in a file that a reader runs
-        example.evaluate()
+    with mock.patch.dict(os.environ):
+        for example in runnable(document):
+            example.namespace.setdefault("__name__", "__main__")  # as in a file that a reader runs
+            example.evaluate()
 
 
 @pytest.mark.parametrize("module", modules())
