@@ -43,6 +43,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -110,13 +111,12 @@ def find_backend(scheme: str) -> Backend:
     {'keys': 'path'}
     """
     implied: dict[str, str] = {}
-    known: dict[str, str] = _BACKENDS
-    home = known.get(scheme)
+    home = _BACKENDS.get(scheme)
     if home is None and scheme[:1] == "h":  # minimalkv's names for keys with "/"
-        home = known.get(scheme[1:])
+        home = _BACKENDS.get(scheme[1:])
         if home is not None:
             implied = {"keys": "path"}
-    store = _ours(home) if home else _theirs(BACKEND_GROUP, scheme, known, "scheme")
+    store = _ours(home) if home else _theirs(BACKEND_GROUP, scheme)
     recipe = getattr(store, "_recipe", None)
     if not isinstance(recipe, StoreRecipe):
         raise ConfigError(f"{_name(store)} has no StoreRecipe: see kvcore.registry")
@@ -128,7 +128,7 @@ def find_backend(scheme: str) -> Backend:
 def find_decorator(name: str) -> Decorator:
     """The decorator of a name; raises `ConfigError` naming the nearest one."""
     home = _DECORATORS.get(name)
-    decorator = _ours(home) if home else _theirs(DECORATOR_GROUP, name, _DECORATORS, "decorator")
+    decorator = _ours(home) if home else _theirs(DECORATOR_GROUP, name)
     recipe = getattr(decorator, "_recipe", None)
     if not isinstance(recipe, DecoratorRecipe):
         raise ConfigError(f"{_name(decorator)} has no DecoratorRecipe: see kvcore.registry")
@@ -141,9 +141,14 @@ def _ours(home: str) -> type[KeyValueStore]:
     return found
 
 
-def _theirs(group: str, name: str, known: Mapping[str, str], what: str) -> type[KeyValueStore]:
+@cache
+def _theirs(group: str, name: str) -> type[KeyValueStore]:
     from importlib.metadata import entry_points  # 50 ms, for those alone who need others'
 
+    known, what = {
+        BACKEND_GROUP: (_BACKENDS, "scheme"),
+        DECORATOR_GROUP: (_DECORATORS, "decorator"),
+    }[group]
     points = entry_points(group=group)
     candidates = {point.value: point for point in points if point.name == name}
     if not candidates:

@@ -1,7 +1,6 @@
 """What configuration looks like, for type checkers: `StoreConfig` and `AnyConfig`."""
 
-from __future__ import annotations
-
+# No postponed annotations: `Required` has to be seen when the class is made.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Required, TypeAlias, TypedDict
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from threading import RLock
 from types import TracebackType
 from typing import Self, TypeVar, overload
@@ -13,7 +12,7 @@ from kvcore.config.json_text import read_json
 from kvcore.config.plan import StorePlan
 from kvcore.config.shape import AnyConfig
 from kvcore.contract import KeyValueStore
-from kvcore.errors import ConfigError, MissingDependency
+from kvcore.errors import ConfigError, MissingDependency, StoreError
 from kvcore.forking import tell_after_fork
 from kvcore.recipe import nearest
 
@@ -154,12 +153,24 @@ class Stores:
     def close(self) -> None:
         """Close every store that was built here; ready stores that were passed in are left alone.
 
-        As any store, they may be used again. All are closed, even if one fails.
+        As any store, they may be used again. All are closed, even if one fails; then its error is
+        raised, or for several a `StoreError` that names them.
         """
-        with self._lock, ExitStack() as stack:
-            for name, store in self._built.items():
+        failed: dict[str, Exception] = {}
+        with self._lock:
+            for name, store in reversed(self._built.items()):
                 if store is not self._entries[name]:
-                    stack.callback(store.close)
+                    try:
+                        store.close()
+                    except Exception as error:  # noqa: BLE001  # raised below
+                        failed[name] = error
+        if len(failed) == 1:
+            raise next(iter(failed.values()))
+        if failed:
+            told = ", ".join(f"{name!r} ({error})" for name, error in failed.items())
+            raise StoreError(f"stores could not be closed: {told}") from ExceptionGroup(
+                "stores could not be closed", list(failed.values())
+            )
 
     def __enter__(self) -> Self:
         return self

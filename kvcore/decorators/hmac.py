@@ -9,7 +9,7 @@ from kvcore.contract import Capabilities, KeyValueStore, Reader
 from kvcore.decorators.hmac_frames import FrameFormat
 from kvcore.decorators.hmac_legacy import LegacyFormat
 from kvcore.decorators.values import Encoder, ValueTransformingDecorator
-from kvcore.recipe import DecoratorRecipe, Option, boolean, hash_function, secret_bytes
+from kvcore.recipe import HASHFUNC, DecoratorRecipe, Option, boolean, secret_bytes
 from kvcore.signing import HashFunc, Secret, check_secrets
 
 
@@ -46,7 +46,7 @@ class HMACDecorator(ValueTransformingDecorator):
 
     _recipe = DecoratorRecipe(
         options={
-            "hashfunc": Option(hash_function, "`sha256` (default) or another of `hashlib`"),
+            "hashfunc": HASHFUNC,
             "legacy": Option(boolean, "`true`: minimalkv's format (default `false`)"),
             "secret_key": Option(
                 secret_bytes,

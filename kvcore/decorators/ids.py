@@ -19,7 +19,7 @@ from kvcore.decorators.base import StoreDecorator
 from kvcore.errors import KeyExists
 from kvcore.ids import Template, content_hash, random_id, uuid4
 from kvcore.keys import KeySpace
-from kvcore.recipe import DecoratorRecipe, Option, hash_function, secret_bytes, text
+from kvcore.recipe import HASHFUNC, DecoratorRecipe, Option, secret_bytes, text
 from kvcore.signing import HashFunc, Secret
 from kvcore.ttl import TtlSecs
 
@@ -211,7 +211,7 @@ class HashDecorator(IdDecorator):
 
     _recipe = DecoratorRecipe(
         options={
-            "hashfunc": Option(hash_function, "`sha256` (default) or another of `hashlib`"),
+            "hashfunc": HASHFUNC,
             "secret": Option(secret_bytes, "keys the hash, so nobody can work it out", secret=True),
             "template": _TEMPLATE,
         },

@@ -176,6 +176,15 @@ def secret_bytes(value: object) -> bytes:
     raise ValueError("takes a secret, not an empty one")
 
 
+def _hash_name(function: object) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return name.removeprefix("openssl_") if isinstance(name, str) else "..."
+
+
+HASHFUNC = Option(
+    hash_function, "`sha256` (default) or another of `hashlib`, by name", show=_hash_name
+)
+"""The option ``hashfunc=`` of every decorator that takes one."""
 KEYS = Option(
     choice("strict", "path"),
     "`strict` (default): minimalkv's keys, without `/`; `path`: names such as `a/b`",
