@@ -8,6 +8,7 @@ import stat
 from typing import Any, Literal
 
 from kvcore.errors import ConfigError
+from kvcore.recipe import absolute_path
 
 _MAX_BYTES = 64 * 1024  # no secret is longer; /dev/zero is endless
 _REFERENCE = re.compile(r"(?s)env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
@@ -43,7 +44,7 @@ class SecretSource:
             if not is_reference(configured):
                 raise ValueError("takes 'env:' and the name of an environment variable")
             if place == "file":
-                value = os.path.abspath(value)  # a later chdir must not change it
+                value = absolute_path(value)
         set_ = object.__setattr__
         set_(self, "_place", place)
         set_(self, "_value", value)

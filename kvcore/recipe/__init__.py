@@ -5,6 +5,7 @@ The protocol is told in `kvcore.registry`, where a recipe is found by its scheme
 
 from kvcore.recipe.address import Address as Address
 from kvcore.recipe.address import Server as Server
+from kvcore.recipe.address import absolute_path as absolute_path
 from kvcore.recipe.address import percent_decoded as percent_decoded
 from kvcore.recipe.address import query_text as query_text
 from kvcore.recipe.address import url_text as url_text

@@ -55,6 +55,17 @@ def _percent_encoded(text: str, reserved: str) -> str:
     )
 
 
+def absolute_path(path: str) -> str:
+    """``path`` from the current directory, now: a later ``chdir`` must not move a store.
+
+    Raises `ConfigError` where the current directory has been removed.
+    """
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        raise ConfigError("the current directory is gone: write an absolute path") from error
+
+
 def url_text(scheme: str, address: str, options: Mapping[str, str]) -> str:
     """The URL of a store, for its ``_url`` hook; ``options`` without secrets and defaults.
 

@@ -136,7 +136,7 @@ def test_a_megabyte_is_refused_in_no_time(url: str) -> None:
 def test_a_long_path_is_a_path() -> None:
     """A megabyte of valid address is read as what it is."""
     plan = StorePlan.from_config("fs://" + "a/" * (MEGABYTE // 2) + "%20b")
-    assert plan.options["root"] == "a/" * (MEGABYTE // 2) + " b"
+    assert plan.options["root"].endswith("/" + "a/" * (MEGABYTE // 2) + " b")
 
 
 @given(number=st.floats() | st.integers())

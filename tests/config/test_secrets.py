@@ -70,6 +70,18 @@ def test_a_relative_secret_file_stays_where_it_was(
     plan.build()
 
 
+@pytest.mark.parametrize("config", [signed("file:key"), "fs://media"])
+def test_a_relative_path_needs_a_place(
+    config: str | dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory that has been removed a relative path means nothing."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigError, match="the current directory is gone"):
+        StorePlan.from_config(config)
+
+
 def test_a_list_of_secrets_rotates() -> None:
     """Oldest to newest: the newest signs, all verify."""
     store_from_config(signed("old")).put("c", b"1")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvcore import ConfigError, FilesystemStore, store_from_config, store_from_url
+from kvcore import ConfigError, FilesystemStore, StorePlan, store_from_config, store_from_url
 from kvcore.config.urls import redacted, split
 from kvcore.recipe import Address, percent_decoded, url_text
 from kvcore.registry import find_backend
@@ -181,7 +181,10 @@ def test_folders_are_found_where_the_url_says(
         "fs://Rel/Path": root / "Rel" / "Path",
         "hfs://Other": root / "Other",
     }.items():
-        store = store_from_url(url)
+        plan = StorePlan.from_config(url)
+        with monkeypatch.context() as later:
+            later.chdir("/")  # between reading and building
+            store = plan.build()
         assert isinstance(store, FilesystemStore)
         store.put("key", url.encode())
         assert (place / "key").read_bytes() == url.encode()

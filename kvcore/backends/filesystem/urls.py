@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kvcore.errors import ConfigError
-from kvcore.recipe import KEYS, Address, Option, StoreRecipe, boolean, choice, file_mode, text
+from kvcore.recipe import (
+    KEYS,
+    Address,
+    Option,
+    StoreRecipe,
+    absolute_path,
+    boolean,
+    choice,
+    file_mode,
+    text,
+)
 
 if TYPE_CHECKING:
     from kvcore.contract import KeyValueStore
@@ -20,7 +30,7 @@ def address(path: str) -> str:
 
 
 def _read_address(address: Address) -> Mapping[str, object]:
-    return {"root": address.path()}
+    return {"root": absolute_path(address.path())}
 
 
 def _build(
