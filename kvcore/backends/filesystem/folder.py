@@ -32,39 +32,53 @@ class Draft:
     keep files without a name. ``close`` lets go of it; what was not published is then gone.
     """
 
-    __slots__ = ("_pid", "fd", "folder", "name")
+    __slots__ = ("_pid", "fd", "folder", "name", "shown")
 
     def __init__(self, fd: int, folder: Folder, name: str | None) -> None:
         self.fd = fd
         self.folder = folder
         self.name = name
+        self.shown = False
+        """Whether the file is a value by now, so that at most its own name is to go."""
         self._pid = os.getpid() if name is not None else 0
 
     def write(self, block: bytes) -> None:
         """Write all of ``block``."""
-        written = os.write(self.fd, block)
-        if written < len(block):
-            write_all(self.fd, block[written:])
+        write_all(self.fd, block)
+
+    def settle(self) -> None:
+        """Close the file before it is shown, if its name is enough for that.
+
+        Some file systems (NFS) tell only now that a block could not be written.
+        """
+        if self.name is not None:
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                os.close(fd)
 
     def close(self) -> None:
-        """Close the file, and remove it unless it was published. Twice is no error."""
+        """Close the file and remove the name that it had as a draft. Twice is no error."""
         fd, self.fd = self.fd, -1
-        name, self.name = self.name, None
         try:
             if fd >= 0:
                 os.close(fd)
         finally:
-            if name is not None:
-                try:
-                    if self._pid == os.getpid():  # a forked child must not remove the parent's
-                        self.folder.unlink(name)
-                finally:
-                    self.folder.close()
+            if self.name is not None:
+                if self._pid == os.getpid():  # a forked child must not remove the parent's
+                    self.folder.unlink(self.name)
+                self.forget()
 
     def discard(self) -> None:
-        """Close after a failure, which is what the caller is to hear of."""
-        with suppress(OSError):  # what could not be removed is swept later
-            self.close()
+        """Close after a failure, that of a ``close`` included; it is what the caller hears of."""
+        for _ in range(2):
+            with suppress(OSError):  # what cannot be removed is swept later
+                self.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """Leave the file under its own name, if it still has one."""
+        self.name = None
+        self.folder.close()
 
 
 class Folder(ABC):
@@ -172,8 +186,16 @@ class Folder(ABC):
         """
 
     @abstractmethod
-    def identity(self) -> tuple[int, int]:
-        """Device and inode: the same for two folders that are one directory."""
+    def unlock(self) -> None:
+        """Give up the lock, but not the directory."""
+
+    @abstractmethod
+    def lock_identity(self) -> tuple[int, int]:
+        """What `lock` locks, by device and inode: equal for two folders with one lock."""
+
+    @abstractmethod
+    def status(self) -> os.stat_result:
+        """The stat of the directory itself."""
 
     @abstractmethod
     def sync(self) -> None:

@@ -80,5 +80,9 @@ def _wait(fd: int, exclusive: bool) -> None:
 
 def unlock(fd: int) -> None:
     """Unlock what ``fd`` has open, in forked children too; close it afterwards."""
-    _release(fd)
-    _held.discard(fd)
+    try:
+        _release(fd)
+    except OSError:
+        pass  # closing it does it, too, unless a child has a copy
+    finally:
+        _held.discard(fd)

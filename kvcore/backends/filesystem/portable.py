@@ -15,6 +15,7 @@ from typing import Self
 
 from kvcore.backends.filesystem.folder import Draft, Folder, temporary_name
 from kvcore.backends.filesystem.locks import lock, unlock
+from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
 from kvcore.keys import RESERVED_PREFIX
 
 LOCK_NAME = f"{RESERVED_PREFIX}lock"
@@ -48,15 +49,12 @@ class PortableFolder(Folder):
         return type(self)(os.path.join(self.path + name, ""), self.top)
 
     def mkdir(self, name: str, perm: int | None) -> None:
-        os.mkdir(self.path + name)
-        if perm is not None:
+        os.mkdir(self.path + name, 0o777 if perm is None else perm)
+        if perm is not None:  # what the umask took away
             os.chmod(self.path + name, perm)
 
     def close(self) -> None:
-        fd, self._lock_fd = self._lock_fd, -1
-        if fd >= 0:
-            unlock(fd)
-            os.close(fd)
+        self.unlock()
 
     def open_read(self, name: str) -> int:
         found = self.stat(name)
@@ -89,15 +87,13 @@ class PortableFolder(Folder):
             os.chmod(self._path_of(draft), perm)
 
     def link(self, draft: Draft, name: str) -> None:
-        self._settle(draft)
         self._move_new(self._path_of(draft), self.path + name)
         if not os.path.lexists(self._path_of(draft)):
-            draft.name = None
+            draft.forget()
 
     def replace(self, draft: Draft, name: str) -> None:
-        self._settle(draft)
         os.replace(self._path_of(draft), self.path + name)
-        draft.name = None
+        draft.forget()
 
     def rename(self, name: str, folder: Folder, new_name: str, *, if_absent: bool) -> None:
         assert isinstance(folder, PortableFolder)
@@ -113,33 +109,37 @@ class PortableFolder(Folder):
         try:
             lock(fd, exclusive=exclusive)
         except BaseException:
-            os.close(fd)
+            let_go(fd)
             raise
         held._lock_fd = fd
         return held
 
-    def identity(self) -> tuple[int, int]:
+    def unlock(self) -> None:
+        fd, self._lock_fd = self._lock_fd, -1
+        if fd >= 0:
+            unlock(fd)
+            let_go(fd)
+
+    def lock_identity(self) -> tuple[int, int]:
         # One lock for all folders, so that to lock two of them is to lock one twice.
         found = os.stat(self.top)
         return found.st_dev, found.st_ino
+
+    def status(self) -> os.stat_result:
+        return os.stat(self.path)
 
     def sync(self) -> None:
         if not _WINDOWS:  # where a directory cannot be opened, nor needs to be
             fd = os.open(self.path, os.O_RDONLY)
             try:
-                os.fsync(fd)
+                sync_to_disk(fd)
             finally:
-                os.close(fd)
+                let_go(fd)
 
     def _path_of(self, draft: Draft) -> str:
         assert isinstance(draft.folder, PortableFolder)
         assert draft.name is not None
         return draft.folder.path + draft.name
-
-    def _settle(self, draft: Draft) -> None:
-        if _WINDOWS and draft.fd >= 0:  # an open file cannot be renamed there
-            fd, draft.fd = draft.fd, -1
-            os.close(fd)
 
     def _move(self, source: str, target: str, if_absent: bool) -> None:
         if not if_absent:

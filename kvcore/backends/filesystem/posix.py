@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from kvcore.backends.filesystem.folder import Draft, Folder, temporary_name
 from kvcore.backends.filesystem.locks import lock, unlock
-from kvcore.backends.filesystem.transfer import sync_to_disk
+from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -56,7 +56,7 @@ class PosixFolder(Folder):
         try:
             return os.open(name, _READ, dir_fd=fd)
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def stat_key(self, key: str) -> os.stat_result:
         if "/" not in key:
@@ -66,7 +66,7 @@ class PosixFolder(Folder):
         try:
             return os.stat(name, dir_fd=fd, follow_symlinks=False)
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _walk(self, segments: list[str], flags: int) -> int:
         fd = os.open(self.path + segments[0], flags | _NOFOLLOW, dir_fd=self.fd)
@@ -74,7 +74,7 @@ class PosixFolder(Folder):
             try:
                 deeper = os.open(segment, flags | _NOFOLLOW, dir_fd=fd)
             finally:
-                os.close(fd)
+                let_go(fd)
             fd = deeper
         return fd
 
@@ -88,11 +88,10 @@ class PosixFolder(Folder):
                 made.close()
 
     def close(self) -> None:
+        self.unlock()
         fd, self.fd = self.fd, None
         if fd is not None:
-            if self._locked:
-                unlock(fd)
-            os.close(fd)
+            let_go(fd)
 
     def open_read(self, name: str) -> int:
         return os.open(self.path + name, _READ, dir_fd=self.fd)
@@ -160,8 +159,7 @@ class PosixFolder(Folder):
                 src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
                 dst_dir_fd=self.fd,
             )
-            draft.name = None
-            draft.folder.close()
+            draft.forget()
             return
         temporary = temporary_name()
         self.link(draft, temporary)
@@ -173,7 +171,8 @@ class PosixFolder(Folder):
                 self.path + temporary, self.path + name, src_dir_fd=self.fd, dst_dir_fd=self.fd
             )
         except BaseException:
-            self.unlink(temporary)
+            with suppress(OSError):  # swept later
+                self.unlink(temporary)
             raise
 
     def rename(self, name: str, folder: Folder, new_name: str, *, if_absent: bool) -> None:
@@ -195,9 +194,17 @@ class PosixFolder(Folder):
         held._locked = True
         return held
 
-    def identity(self) -> tuple[int, int]:
-        found = os.stat(self.path) if self.fd is None else os.fstat(self.fd)
+    def unlock(self) -> None:
+        if self._locked:
+            self._locked = False
+            unlock(self._descriptor())
+
+    def lock_identity(self) -> tuple[int, int]:
+        found = self.status()
         return found.st_dev, found.st_ino
+
+    def status(self) -> os.stat_result:
+        return os.stat(self.path) if self.fd is None else os.fstat(self.fd)
 
     def sync(self) -> None:
         if self.fd is not None:

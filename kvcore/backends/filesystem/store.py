@@ -15,6 +15,7 @@ from kvcore.backends.filesystem import listing, urls
 from kvcore.backends.filesystem.folder import Draft, Folder
 from kvcore.backends.filesystem.transfer import (
     copy_to_end,
+    let_go,
     read_to_end,
     regular_descriptor,
 )
@@ -33,7 +34,7 @@ from kvcore.contract import (
     WriteOptions,
     Writer,
 )
-from kvcore.contract.callers_files import filling
+from kvcore.contract.callers_files import filling, remove_source
 from kvcore.contract.streams import read_blocks
 from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout, Unsupported
 from kvcore.keys import KeySpace
@@ -134,7 +135,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
         except OSError as error:
             raise self._failed(error, key) from error
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _fetch(self, key: str) -> Fetched:
         fd, found = self._open_fd(key)
@@ -143,7 +144,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
         except OSError as error:
             raise self._failed(error, key) from error
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _get_filename(self, key: str, path: str) -> None:
         fd, _ = self._open_fd(key)
@@ -151,7 +152,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
             with filling(path) as file:
                 copy_to_end(fd, file.fileno())
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _has_key(self, key: str) -> bool:
         try:
@@ -195,6 +196,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
                 for block in read_blocks(file):
                     writer.write(block)
             else:
+                file.flush()  # what the caller wrote to it a moment ago
                 start = file.tell()
                 file.seek(start + writer.fill(fd, start))
 
@@ -203,8 +205,12 @@ class FilesystemStore(UrlMixin, CopyMixin):
             self._put_file(key, file, options)
 
     def _move_filename(self, key: str, path: str, options: WriteOptions) -> None:
-        if not self._adopt(key, path, options):
-            super()._move_filename(key, path, options)
+        if self._adopt(key, path, options):
+            return
+        source = os.lstat(path)
+        self._put_filename(key, path, options)
+        if os.path.samestat(os.lstat(path), source):  # and not the key's own file, or a newer one
+            remove_source(path, key, self)
 
     def _adopt(self, key: str, path: str, options: WriteOptions) -> bool:
         """Make the caller's file the value itself; ``False``, and all as before, if it cannot be.
@@ -216,12 +222,14 @@ class FilesystemStore(UrlMixin, CopyMixin):
         try:
             fresh = os.fstat(draft.fd)
         finally:
-            draft.close()
+            draft.discard()
         path = os.path.abspath(path)
         found = os.lstat(path)
         if (
             not stat.S_ISREG(found.st_mode)
-            or (found.st_nlink, found.st_dev, found.st_uid) != (1, fresh.st_dev, fresh.st_uid)
+            or found.st_nlink != 1
+            or (found.st_dev, found.st_uid, found.st_gid)
+            != (fresh.st_dev, fresh.st_uid, fresh.st_gid)
             or not os.access(os.path.dirname(path), os.W_OK | os.X_OK)
         ):
             return False
@@ -233,19 +241,14 @@ class FilesystemStore(UrlMixin, CopyMixin):
             folder.close()
             raise
         try:
-            self._tree.publish(adopted, key, options, perm=stat.S_IMODE(fresh.st_mode))
+            self._tree.publish(adopted, key, options, mode=stat.S_IMODE(fresh.st_mode))
         except BaseException as error:
-            if adopted.name is None:  # it is stored already
-                raise self._failed(error, key) if isinstance(error, OSError) else error from error
-            with suppress(OSError):  # what went wrong before is what the caller is to hear of
-                folder.stamp(
-                    adopted, (found.st_atime_ns, found.st_mtime_ns), stat.S_IMODE(found.st_mode)
-                )
-            adopted.name = None  # it stays the caller's
-            adopted.close()
-            folder.close()
-            if isinstance(error, OSError) and error.errno in _NOT_ADOPTED:
-                return False
+            if adopted.shown:
+                adopted.discard()
+            else:
+                _give_back(adopted, found)
+                if isinstance(error, OSError) and error.errno in _NOT_ADOPTED:
+                    return False
             if isinstance(error, OSError | KvcoreError):
                 raise self._failed(error, key) from error
             raise
@@ -275,7 +278,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
             with _FileWriter(self, dest, options, self._draft(dest)) as writer:
                 writer.fill(fd, 0)
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _move(self, source: str, dest: str, *, if_absent: bool) -> None:
         try:
@@ -442,6 +445,18 @@ class _FileWriter(Writer):
 
     def _abort(self) -> None:
         self._draft.discard()
+
+
+def _give_back(draft: Draft, found: os.stat_result) -> None:
+    """Let go of a caller's file that was to be adopted, with the times and mode that it had."""
+    assert draft.name is not None
+    with suppress(OSError):  # what went wrong before is what the caller is to hear of
+        if draft.fd < 0:
+            draft.fd = draft.folder.open_read(draft.name)
+        times_ns = (found.st_atime_ns, found.st_mtime_ns)
+        draft.folder.stamp(draft, times_ns, stat.S_IMODE(found.st_mode))
+    draft.forget()
+    draft.discard()
 
 
 def _stat_of(found: os.stat_result) -> Stat:

@@ -15,18 +15,29 @@ _NOT_SO = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPER
 
 
 def copy_to_end(source: int, dest: int, offset: int = 0) -> int:
-    """Copy ``source`` from ``offset`` to its end, to where ``dest`` stands.
+    """Copy ``source`` from ``offset`` to its end, to where ``dest`` stands; returns how many bytes.
 
-    Returns how many bytes; the position of ``source`` is not meant to be used afterwards.
+    ``source`` stays where it stands (not on Windows): a file object over it may have read ahead.
     """
     copied = _copy_in_kernel(source, dest, offset)
     # Also after a copy that ended well: some file systems report 0 at once (such as /proc), and
     # only a read of b"" is the end.
-    os.lseek(source, offset + copied, os.SEEK_SET)
-    while block := os.read(source, _BLOCK_BYTES):
+    while block := _read_at(source, offset + copied):
         write_all(dest, block)
         copied += len(block)
     return copied
+
+
+if hasattr(os, "pread"):
+
+    def _read_at(fd: int, offset: int) -> bytes:
+        return os.pread(fd, _BLOCK_BYTES, offset)
+
+else:
+
+    def _read_at(fd: int, offset: int) -> bytes:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, _BLOCK_BYTES)
 
 
 def _copy_in_kernel(source: int, dest: int, offset: int) -> int:
@@ -64,9 +75,18 @@ def sync_to_disk(fd: int) -> None:
 def write_all(fd: int, block: bytes) -> None:
     """Write the whole block, however little the system takes at a time."""
     written = os.write(fd, block)
-    while written < len(block):
-        block = block[written:]
-        written = os.write(fd, block)
+    if written < len(block):
+        rest = memoryview(block)  # a value of gigabytes is not to be copied for each part
+        while rest := rest[written:]:
+            written = os.write(fd, rest)
+
+
+def let_go(fd: int) -> None:
+    """Close what was only read from, or a directory: nothing can be lost by an error of that."""
+    try:
+        os.close(fd)
+    except OSError:
+        pass
 
 
 def read_to_end(fd: int, size: int) -> bytes:

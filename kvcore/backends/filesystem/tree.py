@@ -20,7 +20,7 @@ import time
 from contextlib import ExitStack
 
 from kvcore.backends.filesystem.folder import Draft, Folder
-from kvcore.backends.filesystem.transfer import sync_to_disk
+from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
 from kvcore.contract import PLAIN, WriteOptions
 from kvcore.errors import KeyExists, PreconditionFailed, StoreError
 
@@ -43,10 +43,10 @@ class Tree:
         self.perm = perm
         self.folder_perm = None if perm is None else perm | (perm & 0o444) >> 2
         self.durable = durable
-        self._synced: set[tuple[int, int]] = set()
+        self._synced: dict[tuple[int, int], int] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_synced": set()}
+        return {**self.__dict__, "_synced": {}}
 
     # Finding
 
@@ -65,7 +65,7 @@ class Tree:
             if not stat.S_ISREG(found.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "not a regular file")
         except BaseException:
-            os.close(fd)
+            let_go(fd)
             raise
         return fd, found
 
@@ -88,27 +88,37 @@ class Tree:
         raise StoreError("the root is removed again and again")
 
     def publish(
-        self, draft: Draft, key: str, options: WriteOptions = PLAIN, perm: int | None = None
+        self, draft: Draft, key: str, options: WriteOptions = PLAIN, mode: int | None = None
     ) -> None:
         """Show the draft under ``key`` as the options ask, and close it.
 
-        On an error the draft is as it was, and nothing is shown; only closing, and syncing the
-        directory, may fail after the value is there.
+        ``mode`` is for a draft that the umask has not given one. On an error nothing is shown and
+        the caller discards the draft; only closing it, and syncing the directory, may fail after
+        the value is there.
         """
         now = time.time_ns()
-        draft.folder.stamp(draft, (now, now), self.perm if perm is None else perm)
+        draft.folder.stamp(draft, (now, now), mode if self.perm is None else self.perm)
         if self.durable:
             sync_to_disk(draft.fd)
-        for _ in range(_TRIES):
-            try:
-                self._show(draft, key, options)
-                break
-            except OSError as error:
-                if error.errno not in NO_FOLDER:
-                    raise
-                self._make_folders(key, options)
-        else:
-            raise StoreError("directories of the key are removed again and again")
+        draft.settle()
+        made = False
+        try:
+            for _ in range(_TRIES):
+                try:
+                    self._show(draft, key, options)
+                    break
+                except OSError as error:
+                    if error.errno not in NO_FOLDER:
+                        raise
+                    made = True
+                    self._make_folders(key, options)
+            else:
+                raise StoreError("directories of the key are removed again and again")
+        except BaseException:
+            if made:
+                self._prune(key)
+            raise
+        draft.shown = True
         draft.close()
         if self.durable:
             self._sync(key)
@@ -147,14 +157,25 @@ class Tree:
             held.close()
 
     def _clear(self, folder: Folder, name: str) -> None:
-        """Remove the directory ``name`` if it is an empty one, which a killed writer left."""
+        """Remove the directory ``name`` if no file is below it: a killed writer left it so."""
+        if not self._remove_empty(folder, name):
+            raise KeyExists("there are keys below this one; nothing was changed")
+        raise _again()
+
+    def _remove_empty(self, folder: Folder, name: str) -> bool:
+        if _rmdir(folder, name):
+            return True
+        deeper = folder.sub(name)
         try:
-            folder.rmdir(name)
-        except OSError as error:
-            if error.errno in _NOT_EMPTY:
-                raise KeyExists("there are keys below this one; nothing was changed") from None
-            raise
-        raise FileNotFoundError(errno.ENOENT, "the way is free now, try again")
+            with deeper.scan() as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        return False
+                    if not self._remove_empty(deeper, entry.name):
+                        return False
+        finally:
+            deeper.close()
+        return _rmdir(folder, name)
 
     def _check(self, held: Folder, name: str, etag: str | None) -> None:
         """Raise `PreconditionFailed` unless a value, or the one with this etag, is there."""
@@ -182,9 +203,8 @@ class Tree:
                     folder.mkdir(segment, self.folder_perm)
                 except FileExistsError:
                     pass
-                deeper = folder.sub(segment)
-                folder.close()
-                folder = deeper
+                above, folder = folder, folder.sub(segment)
+                above.close()
         except FileNotFoundError:
             return  # pruned meanwhile: the next try finds out
         except OSError as error:
@@ -202,32 +222,29 @@ class Tree:
             path = os.path.dirname(path)
         for path in reversed(missing):
             try:
-                os.mkdir(path)
+                os.mkdir(path, 0o777 if self.folder_perm is None else self.folder_perm)
+                if self.folder_perm is not None:  # what the umask took away
+                    os.chmod(path, self.folder_perm)
             except FileExistsError:
-                continue
-            if self.folder_perm is not None:
-                os.chmod(path, self.folder_perm)
+                pass  # whoever made it may not have come to its sync yet
             if self.durable:
                 type(self.root).root(os.path.dirname(path)).sync()
 
     def _sync(self, key: str) -> None:
         """Sync the new entry, and the directories above that this process did not see synced.
 
-        Another process may have made them a moment ago and not have come to its own sync.
+        Another process may have made them a moment ago and not have come to its own sync. Inodes
+        are used again, so that the directory above must be unchanged as well.
         """
         *segments, _ = key.split("/")
         folder = self.root
         try:
             for segment in segments:
-                deeper = folder.sub(segment)
-                identity = deeper.identity()
-                if identity not in self._synced:
-                    folder.sync()
-                    if len(self._synced) >= _SYNCED_AT_MOST:
-                        self._synced.clear()
-                    self._synced.add(identity)
-                folder.close()
-                folder = deeper
+                above, folder = folder, folder.sub(segment)
+                try:
+                    self._sync_entry(above, folder)
+                finally:
+                    above.close()
             folder.sync()
         except OSError as error:
             if error.errno not in NO_FOLDER:
@@ -235,6 +252,15 @@ class Tree:
             # Deleted and pruned by others meanwhile: there is nothing to keep.
         finally:
             folder.close()
+
+    def _sync_entry(self, above: Folder, folder: Folder) -> None:
+        found, changed_ns = folder.status(), above.status().st_mtime_ns
+        identity = found.st_dev, found.st_ino
+        if self._synced.get(identity) != changed_ns:
+            above.sync()
+            if len(self._synced) >= _SYNCED_AT_MOST:
+                self._synced.clear()
+            self._synced[identity] = changed_ns
 
     # Removing and moving
 
@@ -248,6 +274,7 @@ class Tree:
                     if etag is not None:
                         self._check(held, name, etag)
                     held.unlink(name)
+                    held.unlock()  # a sync is long
                     if self.durable:
                         held.sync()
                 finally:
@@ -274,22 +301,31 @@ class Tree:
                     above.rmdir(name)
                 finally:
                     above.close()
+            except FileNotFoundError:
+                continue
             except OSError:
                 return  # not empty, or not ours to remove: the value is gone in any case
 
     def rename(self, source: str, dest: str, *, if_absent: bool) -> None:
         """Move a file in one step; ``FileNotFoundError`` if it is not there."""
-        for _ in range(_TRIES):
-            self.stat(source)
-            try:
-                self._rename(source, dest, if_absent)
-                break
-            except OSError as error:
-                if error.errno not in NO_FOLDER:
-                    raise
-                self._make_folders(dest, PLAIN)
-        else:
-            raise StoreError("directories of the key are removed again and again")
+        made = False
+        try:
+            for _ in range(_TRIES):
+                self.stat(source)
+                try:
+                    self._rename(source, dest, if_absent)
+                    break
+                except OSError as error:
+                    if error.errno not in NO_FOLDER:
+                        raise
+                    made = True
+                    self._make_folders(dest, PLAIN)
+            else:
+                raise StoreError("directories of the key are removed again and again")
+        except BaseException:
+            if made:
+                self._prune(dest)
+            raise
         if self.durable:
             self._sync(dest)
             self._sync(source)
@@ -303,29 +339,63 @@ class Tree:
             new_folder, new_name = self.folder_of(dest)
             stack.callback(new_folder.close)
             held, new_held = self._lock_both(stack, folder, new_folder)
-            if not stat.S_ISREG(held.stat(name).st_mode):
+            found = held.stat(name)
+            if not stat.S_ISREG(found.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "not a regular file")
             try:
                 held.rename(name, new_held, new_name, if_absent=if_absent)
             except (FileExistsError, IsADirectoryError):
                 if stat.S_ISDIR(new_held.stat(new_name).st_mode):
                     self._clear(new_held, new_name)
+                if not if_absent:
+                    raise _again() from None
                 raise KeyExists from None
+            if found.st_nlink > 1:
+                _unlink_twin(held, name, found)
 
     def _lock_both(self, stack: ExitStack, one: Folder, other: Folder) -> tuple[Folder, Folder]:
         """Lock one exclusively, the other shared, in an order that lets nobody wait in a ring."""
-        order, other_order = one.identity(), other.identity()
-        if order == other_order:
-            held = one.lock(exclusive=True)
+
+        def locked(folder: Folder, *, exclusive: bool) -> Folder:
+            held = folder.lock(exclusive=exclusive)
             stack.callback(held.close)
-            return held, other
+            return held
+
+        order, other_order = one.lock_identity(), other.lock_identity()
+        if order == other_order:
+            return locked(one, exclusive=True), other
         if order < other_order:
-            held, new_held = one.lock(exclusive=True), other.lock(exclusive=False)
-        else:
-            new_held, held = other.lock(exclusive=False), one.lock(exclusive=True)
-        stack.callback(held.close)
-        stack.callback(new_held.close)
-        return held, new_held
+            held = locked(one, exclusive=True)
+            return held, locked(other, exclusive=False)
+        new_held = locked(other, exclusive=False)
+        return locked(one, exclusive=True), new_held
+
+
+def _again() -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "the way is free now, try again")
+
+
+def _rmdir(folder: Folder, name: str) -> bool:
+    """Remove a directory; ``False`` if it is not empty."""
+    try:
+        folder.rmdir(name)
+    except OSError as error:
+        if error.errno in _NOT_EMPTY:
+            return False
+        raise
+    return True
+
+
+def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:
+    """Remove a moved file's old name where rename(2) did nothing, as both names had been one file.
+
+    A move with ``if_absent`` that was killed between its two steps leaves such a pair.
+    """
+    try:
+        if os.path.samestat(held.stat(name), moved):
+            held.unlink(name)
+    except FileNotFoundError:
+        pass
 
 
 _NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
