@@ -336,7 +336,6 @@ class _FaultyWriter(Writer):
 
     def _commit(self, key: str) -> None:
         try:
-            self._store._check_key(key)
             self._inner.key = key
             self._store._try("commit", key, self._inner.commit)
         finally:

@@ -1,31 +1,11 @@
-"""The suite on `DictStore`, with keys of both spaces."""
+"""The suite on `DictStore`."""
 
-import pytest
-
-from kvcore import DictStore
-from kvcore.testing import Clock, StoreContract
+from tests.contract.stacks import AroundMemory
 
 
-class MemoryContract(StoreContract):
-    keys = "strict"
-
-    @pytest.fixture
-    def store(self, clock: Clock) -> DictStore:
-        """An empty store."""
-        return DictStore(clock=clock, keys=self.keys)
-
-    def reopen(self, store: DictStore) -> DictStore:
-        """A view: another process cannot open a dict."""
-        return store.with_keys(store.keyspace)
-
-    def plant(self, store: DictStore, name: str, data: bytes) -> None:
-        """Put into the dict what the store would refuse."""
-        store.d[name] = data
-
-
-class TestStrictMemory(MemoryContract):
+class TestMemory(AroundMemory):
     pass
 
 
-class TestPathMemory(MemoryContract):
+class TestMemoryOfPaths(AroundMemory):
     keys = "path"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -43,6 +44,13 @@ class StoreFixtures:
         A store whose clock nobody can move gets a ``WaitingClock`` here.
         """
         return Clock()
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """A folder of the caller's, apart from those in ``tmp_path`` where a store may live."""
+        folder = tmp_path / "callers-own"
+        folder.mkdir()
+        return folder
 
     def reopen(self, store: KeyValueStore) -> KeyValueStore:
         """Another handle on the same data, such as a second process would open."""

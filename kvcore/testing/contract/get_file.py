@@ -50,13 +50,13 @@ class _FullFile:
 class GetFileTests(StoreFixtures):
     """The caller's file gets the value, or stays what it was."""
 
-    def test_it_returns_the_key(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_it_returns_the_key(self, store: KeyValueStore, folder: Path) -> None:
         """As ``put`` does, for a path (str or PathLike) and for a file."""
         self.fill(store, "key", b"value")
-        assert store.get_file("key", tmp_path / "one") == "key"
-        assert store.get_file("key", str(tmp_path / "two")) == "key"
+        assert store.get_file("key", folder / "one") == "key"
+        assert store.get_file("key", str(folder / "two")) == "key"
         assert store.get_file("key", io.BytesIO()) == "key"
-        assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == b"value"
+        assert (folder / "one").read_bytes() == (folder / "two").read_bytes() == b"value"
 
     def test_a_file_object_is_written_where_it_stands_and_left_open(
         self, store: KeyValueStore
@@ -91,49 +91,49 @@ class GetFileTests(StoreFixtures):
             with pytest.raises(TypeError, match=type(target).__name__):
                 store.get_file("key", target)  # type: ignore[arg-type]
 
-    def test_an_existing_file_is_replaced_whole(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_an_existing_file_is_replaced_whole(self, store: KeyValueStore, folder: Path) -> None:
         """A longer old file leaves no rest behind the value."""
         self.fill(store, "key", b"value")
-        path = tmp_path / "file"
+        path = folder / "file"
         path.write_bytes(b"something longer")
         store.get_file("key", path)
         assert path.read_bytes() == b"value"
-        assert os.listdir(tmp_path) == ["file"]
+        assert os.listdir(folder) == ["file"]
 
-    def test_a_missing_key_leaves_the_file(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_a_missing_key_leaves_the_file(self, store: KeyValueStore, folder: Path) -> None:
         """Nothing is emptied, created or left beside before the value is known to be there."""
-        path = tmp_path / "file"
+        path = folder / "file"
         path.write_bytes(b"precious")
-        for target in (path, tmp_path / "new"):
+        for target in (path, folder / "new"):
             with pytest.raises(KeyNotFound):
                 store.get_file("missing", target)
         assert path.read_bytes() == b"precious"
-        assert os.listdir(tmp_path) == ["file"]
+        assert os.listdir(folder) == ["file"]
         file = io.BytesIO(b"precious")
         with pytest.raises(KeyNotFound):
             store.get_file("missing", file)
         assert file.getvalue() == b"precious"
 
     def test_an_impossible_path_is_the_callers_error(
-        self, store: KeyValueStore, tmp_path: Path
+        self, store: KeyValueStore, folder: Path
     ) -> None:
         """A path in no directory is FileNotFoundError; a directory is not replaced."""
         self.fill(store, "key", b"value")
         with pytest.raises(FileNotFoundError):
-            store.get_file("key", tmp_path / "no" / "file")
-        (tmp_path / "directory").mkdir()
+            store.get_file("key", folder / "no" / "file")
+        (folder / "directory").mkdir()
         with pytest.raises(OSError) as caught:  # noqa: PT011  # which one depends on the system
-            store.get_file("key", tmp_path / "directory")
+            store.get_file("key", folder / "directory")
         assert not isinstance(caught.value, KeyNotFound)
-        assert os.listdir(tmp_path) == ["directory"]
-        assert os.listdir(tmp_path / "directory") == []
+        assert os.listdir(folder) == ["directory"]
+        assert os.listdir(folder / "directory") == []
 
     if os.name == "posix":
 
-        def test_modes_of_files(self, store: KeyValueStore, tmp_path: Path) -> None:
+        def test_modes_of_files(self, store: KeyValueStore, folder: Path) -> None:
             """A new file has the mode that ``open`` gives; an existing one keeps its own."""
             self.fill(store, "key", b"value")
-            usual, new, private = (tmp_path / name for name in ["usual", "new", "private"])
+            usual, new, private = (folder / name for name in ["usual", "new", "private"])
             usual.touch()
             private.touch(mode=0o600)
             store.get_file("key", new)
@@ -141,23 +141,23 @@ class GetFileTests(StoreFixtures):
             assert new.stat().st_mode == usual.stat().st_mode
             assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
-        def test_a_symbolic_link_stays_one(self, store: KeyValueStore, tmp_path: Path) -> None:
+        def test_a_symbolic_link_stays_one(self, store: KeyValueStore, folder: Path) -> None:
             """The file that a link names is replaced, not the link; also one yet to be made."""
             self.fill(store, "key", b"value")
-            (tmp_path / "real").write_bytes(b"old")
+            (folder / "real").write_bytes(b"old")
             for name in ["real", "dangling"]:
-                link = tmp_path / f"link-to-{name}"
+                link = folder / f"link-to-{name}"
                 link.symlink_to(name)
                 store.get_file("key", link)
                 assert link.is_symlink()
-                assert (tmp_path / name).read_bytes() == b"value"
-            assert len(os.listdir(tmp_path)) == 4
+                assert (folder / name).read_bytes() == b"value"
+            assert len(os.listdir(folder)) == 4
 
-        def test_a_pipe_is_written_directly(self, store: KeyValueStore, tmp_path: Path) -> None:
+        def test_a_pipe_is_written_directly(self, store: KeyValueStore, folder: Path) -> None:
             """A named pipe delivers every byte to its reader and stays a pipe."""
             data = self.large
             self.fill(store, "key", data)
-            path = tmp_path / "pipe"
+            path = folder / "pipe"
             os.mkfifo(path)
             received: list[bytes] = []
             reader = threading.Thread(target=lambda: received.append(path.read_bytes()))

@@ -99,9 +99,9 @@ class HostileReadingTests(StoreFixtures):
             # What cannot be hashed is no element of a set of keys either.
             assert isinstance(error, InvalidKey | TypeError), (no_key, error)
 
-    def test_a_refused_key_leads_to_no_file(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_a_refused_key_leads_to_no_file(self, store: KeyValueStore, folder: Path) -> None:
         """``get_file`` under a hostile key leaves the target alone."""
-        target = tmp_path / "file"
+        target = folder / "file"
         target.write_bytes(b"precious")
         for key in HOSTILE:
             if key not in store.keyspace:
@@ -129,16 +129,18 @@ class HostileWritingTests(StoreFixtures):
             for key in HOSTILE:
                 if key not in store.keyspace:
                     error = raised(WRITING[verb], store, key)
-                    assert isinstance(error, InvalidKey), (key, error)
+                    refused = isinstance(error, InvalidKey)
+                    # A verb that the store cannot do may say that first: nothing has happened.
+                    assert refused or isinstance(error, Unsupported), (key, error)
             for no_key in NO_STRINGS:
                 error = raised(WRITING[verb], store, no_key)
                 assert isinstance(error, InvalidKey | TypeError), (no_key, error)
         assert store.get("bystander") == b"value"
         assert "new" not in store
 
-    def test_a_hostile_key_consumes_no_file(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_a_hostile_key_consumes_no_file(self, store: KeyValueStore, folder: Path) -> None:
         """Not even with ``move=True`` is the caller's file touched."""
-        path = tmp_path / "file"
+        path = folder / "file"
         path.write_bytes(b"precious")
         for key in HOSTILE:
             if key not in store.keyspace:

@@ -111,9 +111,9 @@ class PutFileTests(StoreFixtures):
                 assert store.put_file("key", SOURCES[kind](data)) == "key"
                 assert store.get("key") == data
 
-    def test_sources_of_every_size(self, store: KeyValueStore, tmp_path: Path) -> None:
+    def test_sources_of_every_size(self, store: KeyValueStore, folder: Path) -> None:
         """Files, crumbs and paths of all sizes arrive whole."""
-        path = tmp_path / "source"
+        path = folder / "source"
         for size in self.sizes():
             data = blob(size)
             path.write_bytes(data)
@@ -124,10 +124,10 @@ class PutFileTests(StoreFixtures):
                 assert store.stat("key").size == size
 
     def test_a_file_is_read_from_where_it_stands_and_left_open(
-        self, store: KeyValueStore, tmp_path: Path
+        self, store: KeyValueStore, folder: Path
     ) -> None:
         """What the caller has read already is no part of the value; the file stays the caller's."""
-        path = tmp_path / "source"
+        path = folder / "source"
         path.write_bytes(b"header|body")
         with path.open("rb") as buffered, path.open("rb", buffering=0) as raw:
             for file in (io.BytesIO(b"header|body"), buffered, raw):
@@ -226,9 +226,9 @@ class CallersFileTests(StoreFixtures):
     """A file given by its path stays the caller's."""
 
     @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
+    def path(self, folder: Path) -> Path:
         """A file of the caller."""
-        path = tmp_path / "mine"
+        path = folder / "mine"
         path.write_bytes(b"my file")
         os.utime(path, ns=(10**18 + 123_456_789, 10**18 + 123_456_789))
         path.chmod(0o640)
@@ -259,18 +259,18 @@ class CallersFileTests(StoreFixtures):
         assert path.read_bytes() == b"MY FILE"
 
     def test_a_path_that_cannot_be_read_is_the_callers_error(
-        self, store: KeyValueStore, tmp_path: Path
+        self, store: KeyValueStore, folder: Path
     ) -> None:
         """FileNotFoundError and the like pass unchanged, with and without ``move``."""
         store.put("key", b"old")
         for move in (False, True):
             with pytest.raises(FileNotFoundError) as missing:
-                store.put_file("key", tmp_path / "missing", move=move)
+                store.put_file("key", folder / "missing", move=move)
             assert not isinstance(missing.value, KvcoreError)
-            error = raised(store.put_file, "key", tmp_path, move=move)
+            error = raised(store.put_file, "key", folder, move=move)
             assert isinstance(error, OSError), error
         assert store.get("key") == b"old"
-        assert tmp_path.is_dir()
+        assert folder.is_dir()
 
     def test_move_consumes_the_file(self, store: KeyValueStore, path: Path) -> None:
         """With ``move=True`` the file is gone once the value is stored."""
@@ -343,9 +343,9 @@ class CallersFileTests(StoreFixtures):
             store.put("key", b"new")
             assert path.read_bytes() == b"my file"
 
-        def test_a_pipe_is_a_path(self, store: KeyValueStore, tmp_path: Path) -> None:
+        def test_a_pipe_is_a_path(self, store: KeyValueStore, folder: Path) -> None:
             """What a named pipe delivers is the value, to its end."""
-            path = tmp_path / "pipe"
+            path = folder / "pipe"
             os.mkfifo(path)
             data = blob(70_000) if self.fits(70_000) else self.large
             writer = threading.Thread(target=path.write_bytes, args=[data], daemon=True)

@@ -30,7 +30,7 @@ class ReadingTests(StoreFixtures):
     """What is read is what was put."""
 
     def test_every_way_of_reading_gives_the_same_bytes(
-        self, store: KeyValueStore, tmp_path: Path
+        self, store: KeyValueStore, folder: Path
     ) -> None:
         """Whatever its size, a value reads the same through each verb, and stat tells its size."""
         for size in self.sizes():
@@ -45,8 +45,8 @@ class ReadingTests(StoreFixtures):
             file = io.BytesIO()
             store.get_file("key", file)
             assert file.getvalue() == data
-            store.get_file("key", tmp_path / "file")
-            assert (tmp_path / "file").read_bytes() == data
+            store.get_file("key", folder / "file")
+            assert (folder / "file").read_bytes() == data
             assert store.stat("key").size == size
             assert "key" in store
 
@@ -79,7 +79,8 @@ class ReadingTests(StoreFixtures):
             READING[verb](store, "key")
         assert isinstance(caught.value, KeyError)
         assert caught.value.key == "key"
-        assert caught.value.store == repr(store)
+        assert caught.value.store
+        assert caught.value.store in repr(store)  # or that of a store inside it
         assert "'key'" in str(caught.value)
 
     def test_in_tells_what_is_there(self, store: KeyValueStore) -> None:
@@ -166,10 +167,11 @@ class ReadingTests(StoreFixtures):
     def test_content_type_is_kept_or_none(self, store: KeyValueStore) -> None:
         """The advice comes back where it is kept, and is dropped without a word elsewhere."""
         self.fill(store, "key", b"value", content_type="text/html; charset=utf-8")
-        kept = store.capabilities.content_type
-        expected = "text/html; charset=utf-8" if kept else None
-        assert store.stat("key").content_type == expected
-        assert store.fetch("key").stat.content_type == expected
+        kept = {"text/html; charset=utf-8"} if store.capabilities.content_type else {None}
+        if not store.capabilities.write:  # who only reads does not know
+            kept = {"text/html; charset=utf-8", None}
+        assert store.stat("key").content_type in kept
+        assert store.fetch("key").stat.content_type in kept
         self.fill(store, "key", b"value")
         assert store.stat("key").content_type != "text/html; charset=utf-8"
 
