@@ -138,7 +138,9 @@ class AsyncKeyValueStore:
         """Store a file by path, a binary file object, or an iterable of bytes; returns the key.
 
         ``read`` of the file and the iterable may be awaited; then no thread waits for the source,
-        and a cancellation stops the copying at the next block. Everything else is one call.
+        and a cancellation stops the copying at the next block. Everything else is one call, which
+        a cancellation waits for. An awaited source without a key (``None``, for stores that make
+        one) is collected first, beyond 1 MiB in a temporary file.
         """
         blocks = awaited_blocks(file)
         if blocks is None:

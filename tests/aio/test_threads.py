@@ -1,0 +1,389 @@
+"""The threads of `AsyncStore`: few, on demand, in any event loop, gone when not needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import os
+import subprocess
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
+from typing import NoReturn
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from kvcore import AsyncStore, DictStore, KeyNotFound
+from kvcore.aio.threads import Threads
+from tests.aio.gated import Gate, GatedStore
+from tests.soak import count
+
+
+def ours() -> list[threading.Thread]:
+    """The threads that `AsyncStore` started and that have not ended."""
+    return [thread for thread in threading.enumerate() if thread.name == "kvcore-aio"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> None:
+    """Threads of earlier tests have gone."""
+    for thread in ours():
+        thread.join(60)
+    assert ours() == []
+
+
+def test_no_thread_before_the_first_call_and_none_after_the_last() -> None:
+    """A store that is not used costs nothing; ``aclose`` ends the threads, a later call begins."""
+
+    async def main() -> None:
+        store = AsyncStore(DictStore({"key": b"value"}))
+        assert ours() == []
+        assert await store.get("key") == b"value"
+        assert len(ours()) == 1
+        await store.aclose()
+        for thread in ours():
+            await asyncio.to_thread(thread.join, 60)
+        assert ours() == []
+        await store.aclose()
+        assert await store.get("key") == b"value"
+        await store.aclose()
+
+    asyncio.run(main())
+
+
+def test_calls_one_after_another_need_one_thread() -> None:
+    """A thread is started only when a call would have to wait for one."""
+
+    async def main() -> None:
+        async with AsyncStore(DictStore({"key": b"value"})) as store:
+            first = None
+            for _ in range(100):
+                await store.get("key")
+                first = first or ours()[0]
+            # The one before may be about to wait for work, so two at most.
+            assert first in ours()
+            assert len(ours()) <= 2
+
+    asyncio.run(main())
+
+
+def test_idle_threads_end() -> None:
+    """After a burst they go by themselves."""
+
+    async def main() -> None:
+        driver = Threads(8, idle_secs=0.01)
+        barrier = threading.Barrier(8)
+        await asyncio.gather(*(driver.run(barrier.wait, 60) for _ in range(8)))
+        for thread in ours():
+            await asyncio.to_thread(thread.join, 60)
+        assert ours() == []
+        assert await driver.run(len, "four") == 4  # and come back
+
+    asyncio.run(main())
+
+
+def test_there_are_never_more_threads_than_allowed() -> None:
+    """With ``threads=3`` the fourth call waits, and all are answered."""
+    running = []
+    most = []
+    lock = threading.Lock()
+    full = threading.Barrier(3)
+
+    def call(number: int) -> int:
+        with lock:
+            running.append(number)
+            most.append(len(running))
+        if number < 3:
+            full.wait(60)
+        with lock:
+            running.remove(number)
+        return number
+
+    async def main() -> None:
+        driver = Threads(3)
+        calls = [driver.run(call, number) for number in range(50)]
+        assert await asyncio.gather(*calls) == list(range(50))
+        assert len(ours()) == 3
+        driver.close()
+
+    asyncio.run(main())
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, None, "4"])
+def test_a_wrong_number_of_threads_is_refused(threads: object) -> None:
+    """At once, and not when the first request comes."""
+    with pytest.raises(ValueError, match="int of at least 1"):
+        AsyncStore(DictStore(), threads=threads)  # type: ignore[arg-type]  # that is the test
+
+
+def test_several_event_loops_share_a_store_at_once() -> None:
+    """Each task is woken in its own loop, with its own answer."""
+    store = AsyncStore(DictStore(), threads=4)
+    start = threading.Barrier(4)
+    errors: list[BaseException] = []
+
+    async def work(name: str) -> None:
+        async def one(number: int) -> None:
+            key = f"{name}-{number}"
+            await store.put(key, key.encode())
+            assert await store.get(key) == key.encode()
+
+        for _ in range(count(5, 500)):
+            await asyncio.gather(*(one(number) for number in range(20)))
+
+    def loop(name: str) -> None:
+        start.wait(60)
+        try:
+            asyncio.run(work(name))
+        except BaseException as error:  # noqa: BLE001  # asserted below
+            errors.append(error)
+
+    threads = [threading.Thread(target=loop, args=[f"loop{n}"]) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    asyncio.run(store.aclose())
+
+
+def test_event_loops_one_after_another_share_a_store() -> None:
+    """Django's ``async_to_sync`` makes a loop for every call; no loop is kept alive."""
+    store = AsyncStore(DictStore({"key": b"value"}))
+    loops = []
+
+    async def main() -> bytes:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        return await store.get("key")
+
+    for _ in range(20):
+        assert async_to_sync(main)() == b"value"
+        assert asyncio.run(main()) == b"value"
+    asyncio.run(store.aclose())
+    gc.collect()
+    assert [loop for loop in loops if loop() is not None] == []
+
+
+def test_context_variables_are_seen() -> None:
+    """A call sees what its caller set (a request id, say); what it sets itself stays there."""
+    request = contextvars.ContextVar("request", default="none")
+
+    def call() -> str:
+        seen = request.get()
+        request.set("changed")
+        return seen
+
+    async def main() -> None:
+        driver = Threads(2)
+        for name in ["one", "two"]:
+            request.set(name)
+            assert await driver.run(call) == name
+            assert request.get() == name
+        driver.close()
+
+    asyncio.run(main())
+
+
+def test_an_error_keeps_its_traceback() -> None:
+    """It shows where the store raised it, as well as who awaited it."""
+
+    async def main() -> None:
+        async with AsyncStore(DictStore()) as store:
+            with pytest.raises(KeyNotFound) as caught:
+                await store.get("missing")
+        names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+        assert names[0] == "main"
+        assert names[-1] == "_note"  # where DictStore looks up
+
+    asyncio.run(main())
+
+
+def raises(error: BaseException) -> Callable[[], NoReturn]:
+    def call() -> NoReturn:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError()])
+def test_any_error_reaches_the_caller(error: BaseException) -> None:
+    """Also one that is no ``Exception``: nothing ends or silences a thread."""
+
+    async def main() -> None:
+        driver = Threads(1)
+        try:
+            await driver.run(raises(error))
+        except BaseException as caught:  # noqa: BLE001  # which one is the question
+            assert caught is error
+        else:
+            raise AssertionError("it was lost")
+        assert await driver.run(len, "it goes on") == 10
+        driver.close()
+
+    asyncio.run(main())
+
+
+def test_a_stop_iteration_is_not_lost() -> None:
+    """No future takes one, so it could hang for ever; it becomes what a coroutine makes of it."""
+    stop = StopIteration("the end")
+
+    async def main() -> None:
+        driver = Threads(1)
+        with pytest.raises(RuntimeError, match="StopIteration") as caught:
+            await driver.run(raises(stop))
+        assert caught.value.__cause__ is stop
+        driver.close()
+
+    asyncio.run(main())
+
+
+def test_an_idle_thread_keeps_no_value() -> None:
+    """What a call took and gave is freed as soon as the caller lets go of it, without the gc."""
+
+    class Value:
+        pass
+
+    async def main() -> None:
+        driver = Threads(1)
+        given = Value()
+        answered = await driver.run(lambda value: (value, Value())[1], given)
+        refs = [weakref.ref(given), weakref.ref(answered)]
+        failing = Value()
+        refs.append(weakref.ref(failing))
+        with pytest.raises(TypeError):
+            await driver.run(int, failing)  # type: ignore[arg-type]  # that is the test
+        del given, answered, failing
+        await driver.run(len, "")  # the thread has gone past the calls before
+        assert [ref for ref in refs if ref() is not None] == []
+        driver.close()
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(main())
+    finally:
+        gc.enable()
+
+
+def test_an_error_that_nobody_can_receive_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """The loop was closed while the call ran: asyncio logs the error."""
+    gate = Gate("get")
+    store = AsyncStore(GatedStore(DictStore(), gate))
+    loop = asyncio.new_event_loop()
+    call = store.get("missing")
+    task = loop.create_task(call)
+    loop.run_until_complete(gate.awaited())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    gate.opened.set()
+    asyncio.run(store.aclose())
+    for thread in ours():
+        thread.join(60)
+    assert "there is no value under this key" in caplog.text
+    caplog.clear()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio warns of it, rightly
+    call.close()
+
+
+def test_a_store_travels_without_its_threads() -> None:
+    """A pickled one starts threads of its own."""
+
+    async def main() -> None:
+        async with AsyncStore(DictStore({"key": b"value"}), threads=3) as store:
+            await store.get("key")
+            copy = ForkingPickler.loads(ForkingPickler.dumps(store))
+            assert isinstance(copy, AsyncStore)
+            assert repr(copy) == repr(store)
+            async with copy:
+                assert await copy.get("key") == b"value"
+
+    asyncio.run(main())
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run some code in a new interpreter that shows every problem."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_starts_anew() -> None:
+    """Threads do not survive a fork: a child that counted on them would wait for ever."""
+    code = """
+import asyncio, os, threading, warnings
+from kvcore import AsyncStore, DictStore
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, from Python 3.12 on
+store = AsyncStore(DictStore({"key": b"value"}), threads=2)
+get = lambda: asyncio.run(store.get("key"))
+get()
+store._driver._crew._lock.acquire()  # as if another thread was submitting
+child = os.fork()
+if child == 0:
+    os._exit(0 if get() == b"value" and get() == b"value" else 1)
+store._driver._crew._lock.release()
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0, status
+assert get() == b"value"
+"""
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_interpreter_ends_cleanly() -> None:
+    """With idle threads and a store that nobody closed."""
+    code = """
+import asyncio
+from kvcore import AsyncStore, DictStore
+async def main():
+    store = AsyncStore(DictStore({"key": b"value"}))
+    await asyncio.gather(*(store.get("key") for _ in range(100)))
+    print(await store.get("key"))
+asyncio.run(main())
+"""
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'value'\n", "")
+
+
+def test_an_interrupt_waits_for_the_running_call() -> None:
+    """Ctrl-C cancels the main task; a write that is running is finished, then all ends."""
+    code = """
+import asyncio, os, signal, threading
+from kvcore import AsyncStore, DictStore
+inner = DictStore()
+begun, go = threading.Event(), threading.Event()
+class Slow(DictStore):
+    def _put(self, key, data, options=None):
+        begun.set()
+        go.wait(60)
+        inner.put(key, data)
+async def main():
+    async def interrupt():
+        await asyncio.to_thread(begun.wait, 60)
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        go.set()
+    task = asyncio.ensure_future(interrupt())
+    try:
+        await AsyncStore(Slow()).put("key", b"value")
+    finally:
+        print(inner.get("key"))
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("b'value'\ninterrupted\n", "")
+
+
+def test_trio_is_told_what_to_use() -> None:
+    """Where no event loop of asyncio runs, the error says what works there."""
+    with pytest.raises(RuntimeError, match=r"trio is not supported.*InlineStore with run_inline"):
+        AsyncStore(DictStore()).get("key").send(None)
