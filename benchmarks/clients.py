@@ -6,6 +6,7 @@ left out.
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -13,29 +14,30 @@ from benchmarks.measure import OURS, RAW
 from benchmarks.places import Place
 from kvcore import FilesystemStore
 
+_SHARE_OF_PEERS = 4  # they do a quarter of the operations: some take long, and they only stand by
+
 
 class Client(NamedTuple):
-    """How one contestant does things; ``named`` is what its calls take for a key."""
+    """How one contestant does things."""
 
+    names: list[str]
+    """The keys, as its calls take them."""
     put: Callable[[str, bytes], object]
     get: Callable[[str], object]
     has: Callable[[str], object]
     delete: Callable[[str], object]
+    clear: Callable[[], object]
+    """Deletes all values, as fast as it goes."""
     keys: Callable[[], Iterable[str]] | None = None
-    named: Callable[[str], str] = str
 
 
-def raw(place: Place, folder: str = RAW, *, levels: int = 0) -> Client:
+def raw(place: Place, names: list[str], folder: str = RAW) -> Client:
     """Plain calls on paths that are ready."""
-    path = place.folder(folder, levels=levels)
-    return Client(
-        write_file,
-        read_file,
-        os.stat,
-        os.unlink,
-        lambda: os.listdir(path),
-        lambda name: os.path.join(path, name),
-    )
+    root = place.folder(folder)
+    paths = [os.path.join(root, name) for name in names]
+    os.makedirs(os.path.dirname(paths[0]), exist_ok=True)
+    clear, keys = partial(remove_files, root), partial(os.listdir, root)
+    return Client(paths, write_file, read_file, os.stat, os.unlink, clear, keys)
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -48,15 +50,23 @@ def read_file(path: str) -> bytes:
         return file.read()
 
 
+def remove_files(root: str) -> None:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            os.unlink(os.path.join(folder, name))
+
+
 def kvcore(
-    place: Place, folder: str = OURS, *, keys: str = "strict", durability: str = "atomic"
+    place: Place, names: list[str], folder: str = OURS, *, durability: str = "atomic"
 ) -> Client:
     """Without syncs unless asked, as all the others."""
-    store = FilesystemStore(place.folder(folder), keys=keys, durability=durability)
-    return Client(store.put, store.get, store.__contains__, store.delete, store.keys)
+    root, keys = place.folder(folder), "path" if "/" in names[0] else "strict"
+    store = FilesystemStore(root, keys=keys, durability=durability)
+    clear = partial(remove_files, root)
+    return Client(names, store.put, store.get, store.__contains__, store.delete, clear, store.keys)
 
 
-def minimalkv(place: Place, folder: str = "minimalkv") -> Client:
+def minimalkv(place: Place, names: list[str], folder: str = "minimalkv") -> Client:
     """Its store for keys with a "/"."""
     from minimalkv._mixins import ExtendedKeyspaceMixin
     from minimalkv.fs import FilesystemStore
@@ -64,11 +74,12 @@ def minimalkv(place: Place, folder: str = "minimalkv") -> Client:
     class HFilesystemStore(ExtendedKeyspaceMixin, FilesystemStore):
         """As minimalkv has it; importing its own would import all its stores."""
 
-    store = HFilesystemStore(place.folder(folder))
-    return Client(store.put, store.get, store.__contains__, store.delete, store.keys)
+    root = place.folder(folder)
+    store, clear = HFilesystemStore(root), partial(remove_files, root)
+    return Client(names, store.put, store.get, store.__contains__, store.delete, clear, store.keys)
 
 
-def django(place: Place, folder: str = "django") -> Client:
+def django(place: Place, names: list[str], folder: str = "django") -> Client:
     """Replacing as the others do, not looking for a free name."""
     from django.conf import settings
     from django.core.files.base import ContentFile
@@ -76,36 +87,40 @@ def django(place: Place, folder: str = "django") -> Client:
 
     if not settings.configured:
         settings.configure()
-    storage = FileSystemStorage(place.folder(folder), allow_overwrite=True)
+    root = place.folder(folder)
+    storage = FileSystemStorage(root, allow_overwrite=True)
+
+    def put(name: str, data: bytes) -> None:
+        storage.save(name, ContentFile(data))
 
     def get(name: str) -> bytes:
         with storage.open(name) as file:
             return file.read()
 
-    return Client(
-        lambda name, data: storage.save(name, ContentFile(data)),
-        get,
-        storage.exists,
-        storage.delete,
-        lambda: storage.listdir("")[1],
-    )
+    def keys() -> list[str]:
+        return storage.listdir("")[1]
+
+    clear = partial(remove_files, root)
+    return Client(names, put, get, storage.exists, storage.delete, clear, keys)
 
 
-def cachelib(place: Place, folder: str = "cachelib") -> Client:
+def cachelib(place: Place, names: list[str], folder: str = "cachelib") -> Client:
     """Without the counting and pruning that a cache is for."""
     from cachelib import FileSystemCache
 
-    cache = FileSystemCache(place.folder(folder), threshold=0, default_timeout=0)
-    return Client(cache.set, cache.get, cache.has, cache.delete)
+    root = place.folder(folder)
+    cache = FileSystemCache(root, threshold=0, default_timeout=0)
+    clear = partial(remove_files, root)
+    return Client(names, cache.set, cache.get, cache.has, cache.delete, clear)
 
 
-def diskcache(place: Place, folder: str = "diskcache") -> Client:
+def diskcache(place: Place, names: list[str], folder: str = "diskcache") -> Client:
     """SQLite, with larger values in files."""
     from diskcache import Cache
 
     cache = Cache(place.folder(folder))
     place.at_the_end(cache.close)
-    return Client(cache.set, cache.get, cache.__contains__, cache.delete)
+    return Client(names, cache.set, cache.get, cache.__contains__, cache.delete, cache.clear)
 
 
 PEERS = {
@@ -128,9 +143,11 @@ def versions() -> dict[str, str]:
 
 
 def everyone(place: Place, levels: int = 0) -> dict[str, Client]:
-    """All clients, for names below as many directories."""
+    """All clients, with keys below as many directories."""
+    names = place.names(levels)
+    fewer = names[::_SHARE_OF_PEERS]
     return {
-        RAW: raw(place, levels=levels),
-        OURS: kvcore(place, keys="path" if levels else "strict"),
-        **{name: PEERS[name](place) for name in versions()},
+        RAW: raw(place, names),
+        OURS: kvcore(place, names),
+        **{name: PEERS[name](place, fewer) for name in versions()},
     }

@@ -36,10 +36,10 @@ class Place:
         self.operations = max(1, round(operations * effort.share))
         self.at_the_end = stack.callback
 
-    def folder(self, name: str, *, levels: int = 0) -> str:
-        """The folder of a contestant, with ``levels`` directories in each other."""
+    def folder(self, name: str) -> str:
+        """The folder of a contestant."""
         path = os.path.join(self.path, name)
-        os.makedirs(os.path.join(path, *["d"] * levels), exist_ok=True)
+        os.makedirs(path, exist_ok=True)
         return path
 
     def names(self, levels: int = 0) -> list[str]:

@@ -9,13 +9,12 @@ from benchmarks.row import Row
 
 
 def get(place: Place, size: int = 100, levels: int = 0) -> Contest:
-    names, value = place.names(levels), bytes(size)
+    value = bytes(size)
 
     def getting(client: Client) -> Sample:
-        keys = [client.named(name) for name in names]
-        for key in keys:
-            client.put(key, value)
-        return timed(client.get, keys)
+        for name in client.names:
+            client.put(name, value)
+        return timed(client.get, client.names)
 
     return {name: getting(client) for name, client in everyone(place, levels).items()}
 

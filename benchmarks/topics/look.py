@@ -11,13 +11,10 @@ from kvcore import FilesystemStore
 
 
 def contains(place: Place) -> Contest:
-    names = place.names()
-
     def looking(client: Client) -> Sample:
-        keys = [client.named(name) for name in names]
-        for key in keys:
-            client.put(key, b"")
-        return timed(client.has, keys)
+        for name in client.names:
+            client.put(name, b"")
+        return timed(client.has, client.names)
 
     return {name: looking(client) for name, client in everyone(place).items()}
 
@@ -34,35 +31,34 @@ def stat(place: Place) -> Contest:
 
 def keys(place: Place) -> Contest:
     """Of one folder that all can list; the caches keep theirs in another form."""
-    clients = {RAW: raw(place, "all"), OURS: kvcore(place, "all")}
-    clients |= {
-        name: PEERS[name](place, "all") for name in ("minimalkv", "Django") if name in versions()
-    }
-    for number in range(place.size(100_000)):
-        write_file(clients[RAW].named(f"{number:026x}"), b"")
+    ways = {RAW: raw, OURS: kvcore, **PEERS}
+    able = [RAW, OURS, *(name for name in ("minimalkv", "Django") if name in versions())]
+    clients = {name: ways[name](place, place.names(), "all") for name in able}
+    for path in clients[RAW].names:
+        write_file(path, b"")
     return {name: timed(lambda listed: listed(), [client.keys]) for name, client in clients.items()}
 
 
 def delete(place: Place) -> Contest:
-    return {name: _deleting(client, place.names()) for name, client in everyone(place).items()}
+    return {name: _deleting(client) for name, client in everyone(place).items()}
 
 
 def delete_synced(place: Place) -> Contest:
     """Without the peers: none of them syncs."""
+    names = place.names()
+    unsynced, synced = kvcore(place, names), kvcore(place, names, durability="full")
     return {
-        RAW: _deleting(raw(place)._replace(delete=_unlink_synced), place.names()),
-        OURS: _deleting(kvcore(place, durability="full"), place.names()),
+        RAW: _deleting(raw(place, names)._replace(delete=_unlink_synced)),
+        OURS: _deleting(unsynced._replace(delete=synced.delete)),
     }
 
 
-def _deleting(client: Client, names: list[str]) -> Sample:
-    keys = [client.named(name) for name in names]
-
+def _deleting(client: Client) -> Sample:
     def fill() -> None:
-        for key in keys:
-            client.put(key, b"")
+        for name in client.names:
+            client.put(name, b"")
 
-    return timed(client.delete, keys, before=fill)
+    return timed(client.delete, client.names, before=fill)
 
 
 def _unlink_synced(path: str) -> None:
@@ -73,7 +69,7 @@ def _unlink_synced(path: str) -> None:
 ROWS = (
     Row("key in store", contains, {TMPFS: 1.5, DISK: 1.5}, "os.stat"),
     Row("stat", stat, {TMPFS: None, DISK: None}, "os.stat"),
-    Row("keys of 100,000 files", keys, {TMPFS: 1.8, DISK: 1.8}, "os.listdir"),
+    Row("keys of 100,000 files", keys, {TMPFS: 1.8, DISK: 1.8}, "os.listdir", operations=100_000),
     Row("delete", delete, {TMPFS: 2.0, DISK: 1.5}, "os.unlink"),
     Row("delete, durability full", delete_synced, {DISK: None}, "os.unlink, folder synced"),
 )

@@ -12,22 +12,23 @@ VALUE = bytes(100)
 
 
 def put_new(place: Place, levels: int = 0) -> Contest:
-    return _contest(everyone(place, levels), place.names(levels), is_new=True)
+    return _contest(everyone(place, levels), is_new=True)
 
 
 def replace(place: Place) -> Contest:
     clients = everyone(place)
     clients[RAW] = clients[RAW]._replace(put=replace_file)
-    return _contest(clients, place.names(), is_new=False)
+    return _contest(clients, is_new=False)
 
 
 def put_synced(place: Place, *, is_new: bool) -> Contest:
     """Without the peers: none of them syncs."""
+    names = place.names()
     clients = {
-        RAW: raw(place)._replace(put=replace_file_synced),
-        OURS: kvcore(place, durability="full"),
+        RAW: raw(place, names)._replace(put=replace_file_synced),
+        OURS: kvcore(place, names, durability="full"),
     }
-    return _contest(clients, place.names(), is_new=is_new)
+    return _contest(clients, is_new=is_new)
 
 
 def replace_file(path: str, data: bytes) -> None:
@@ -55,21 +56,17 @@ def sync_folder_of(path: str) -> None:
         os.close(folder)
 
 
-def _contest(clients: dict[str, Client], names: list[str], *, is_new: bool) -> Contest:
-    return {name: _putting(client, names, is_new=is_new) for name, client in clients.items()}
+def _contest(clients: dict[str, Client], *, is_new: bool) -> Contest:
+    return {name: _putting(client, is_new=is_new) for name, client in clients.items()}
 
 
-def _putting(client: Client, names: list[str], *, is_new: bool) -> Sample:
-    put, keys = client.put, [client.named(name) for name in names]
-
-    def clear() -> None:
-        for key in keys:
-            client.delete(key)
-
+def _putting(client: Client, *, is_new: bool) -> Sample:
+    put = client.put
     if not is_new:
-        for key in keys:
-            put(key, VALUE)
-    return timed(lambda key: put(key, VALUE), keys, after=clear if is_new else nothing)
+        for name in client.names:
+            put(name, VALUE)
+    after = client.clear if is_new else nothing
+    return timed(lambda name: put(name, VALUE), client.names, after=after)
 
 
 WRITE = "open, write, close"
