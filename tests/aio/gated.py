@@ -97,6 +97,7 @@ class _GatedWriter(Writer):
 
     def _commit(self, key: str) -> None:
         with self._gate.passed("commit"):
+            self._inner.key = key
             self._inner.commit()
 
     def _abort(self) -> None:
