@@ -162,14 +162,10 @@ class PosixFolder(Folder):
             draft.forget()
             return
         temporary = temporary_name()
-        self.link(draft, temporary)
-        self._rename_over(temporary, name)
-
-    def _rename_over(self, temporary: str, name: str) -> None:
+        source, target = self.path + temporary, self.path + name
         try:
-            os.rename(
-                self.path + temporary, self.path + name, src_dir_fd=self.fd, dst_dir_fd=self.fd
-            )
+            self.link(draft, temporary)
+            os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except BaseException:
             with suppress(OSError):  # swept later
                 self.unlink(temporary)
