@@ -8,7 +8,6 @@ from threading import RLock
 from types import TracebackType
 from typing import Self, TypeVar, overload
 
-from kvcore.config.json_text import read_json
 from kvcore.config.plan import StorePlan
 from kvcore.config.shape import AnyConfig
 from kvcore.contract import KeyValueStore
@@ -103,6 +102,8 @@ class Stores:
 
         Raises `ConfigError` also where it is not set, and never shows what it holds.
         """
+        from kvcore.config.json_text import read_json  # json costs milliseconds
+
         content = os.environ.get(variable)
         if content is None:
             raise ConfigError(f"the environment variable {variable} is not set")

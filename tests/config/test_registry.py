@@ -75,7 +75,7 @@ def test_config_imports_neither_metadata_nor_urllib() -> None:
     code = "import kvcore; kvcore.store_from_url('memory://'); print(*sys.modules)"
     loaded = fresh(code).split()
     assert "kvcore.config" in loaded
-    dear = ("importlib.metadata", "urllib", "difflib", "dataclasses", "kvcore.decorators")
+    dear = ("importlib.metadata", "urllib", "difflib", "dataclasses", "json", "kvcore.decorators")
     assert [name for name in loaded if name.startswith(dear)] == []
     assert "kvcore.config" not in fresh("import kvcore; print(*sys.modules)").split()
 
