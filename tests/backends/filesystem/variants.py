@@ -1,0 +1,57 @@
+"""The forms in which the filesystem store is tested, and what a directory really holds."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kvcore import FilesystemStore
+from kvcore.backends.filesystem.portable import PortableFolder
+from kvcore.backends.filesystem.posix import PosixFolder
+
+
+class NamedDrafts(PosixFolder):
+    """As on a file system without O_TMPFILE."""
+
+    __slots__ = ()
+    nameless_drafts = False
+
+
+class NamedStore(FilesystemStore):
+    _folder_class = NamedDrafts
+
+
+class PortableStore(FilesystemStore):
+    _folder_class = PortableFolder
+
+
+STORES = {"nameless": FilesystemStore, "named": NamedStore, "portable": PortableStore}
+DURABILITIES = ("full", "atomic")
+
+
+def new_store(variant: str, root: str | Path, **options: Any) -> FilesystemStore:
+    """A store of this variant, with paths as keys unless said otherwise."""
+    return STORES[variant](root, **{"keys": "path", "durability": "atomic", **options})
+
+
+def files_below(root: str | Path) -> set[str]:
+    """All that is no directory, by its path below ``root``; but the lock of the portable form."""
+    found = set()
+    for folder, _, names in os.walk(root):
+        found |= {os.path.relpath(os.path.join(folder, name), root) for name in names}
+    return found - {".kvcore-lock"}
+
+
+def folders_below(root: str | Path) -> set[str]:
+    """All directories below ``root``."""
+    return {os.path.relpath(folder, root) for folder, _, _ in os.walk(root)} - {"."}
+
+
+def state_of(store: FilesystemStore) -> dict[str, bytes]:
+    """Everything that a new handle on the same root finds."""
+    fresh = type(store)(store.root, keys="path")
+    return {key: fresh.get(key) for key in fresh.keys()}  # noqa: SIM118  # a store is no dict
+
+
+def open_descriptors() -> int:
+    """How many this process has."""
+    return len(os.listdir("/proc/self/fd"))

@@ -1,0 +1,1 @@
+"""Faults on purpose: system calls that fail (`shim`), children that race or are killed."""
