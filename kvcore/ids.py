@@ -178,7 +178,7 @@ class Template:
         if not isinstance(text, str):
             raise TypeError(f"a template is a str, not {type(text).__name__}")
         self.text = text
-        self.fields = frozenset(fields)
+        self.fields: frozenset[str] = frozenset(fields)
         try:
             parsed = list(string.Formatter().parse(text))
         except ValueError as error:

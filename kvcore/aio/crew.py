@@ -67,7 +67,7 @@ class Call(Generic[_T]):
     _result: _T
 
     def __init__(self, call: Callable[[], _T]) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.waiter: asyncio.Future[None] = self.loop.create_future()
         """Done when the call has ended; cancelling it ends the waiting, not the call."""
         self.error: BaseException | None = None

@@ -71,9 +71,9 @@ class FrameFormat:
     ) -> None:
         self._arguments = (secrets, hashfunc, random)
         self._random = random
-        self.tag_bytes = check_hashfunc(hashfunc)
+        self.tag_bytes: int = check_hashfunc(hashfunc)
         newest_first = reversed(secrets)
-        self.macs = [
+        self.macs: list[hmac.HMAC] = [
             hmac.new(derive_key(secret, _INFO, hashfunc), digestmod=hashfunc)
             for secret in newest_first
         ]
@@ -181,6 +181,8 @@ class Frames:
         self._store = store
         if not header.startswith(_HEAD) or len(header) < HEADER_BYTES:
             raise self.error(self._why_not(header))
+        self.count: int
+        self.plain_size: int
         self.count, self.plain_size = format_.layout(size)
         if self.plain_size < 0:
             raise self.error(_CUT)

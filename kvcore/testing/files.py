@@ -38,8 +38,8 @@ class DribblingFile:
         self._random = None if seed is None else random.Random(seed)  # noqa: S311  # no secret
         self._error = error
         self._position = 0
-        self.reads = 0
-        self.closed = False
+        self.reads: int = 0
+        self.closed: bool = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next crumb, of at most ``size`` bytes; ``b""`` or the error at the end."""

@@ -90,8 +90,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
-        self.store = self.make_store(self.clock)
+        self.clock: Clock = Clock()
+        self.store: KeyValueStore = self.make_store(self.clock)
         self.values: dict[str, _Value] = {}
         self.etags: dict[str, dict[str | None, bytes]] = {}
         self.readers: list[tuple[Reader, Stat, bytes]] = []

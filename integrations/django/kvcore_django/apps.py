@@ -15,7 +15,7 @@ class KvcoreConfig(AppConfig):
     """Optional: `KVStorage`, `save_upload` and the URLs work without it."""
 
     name = "kvcore_django"
-    verbose_name = "kvcore"
+    verbose_name: str = "kvcore"
 
     def ready(self) -> None:
         """Register the check."""

@@ -25,6 +25,9 @@ class KVFile(_File):
     exception. Reading is seekable and fetches only what is read.
     """
 
+    file: IO[Any]
+    mode: str
+
     def __init__(self, store: KeyValueStore, name: str, mode: str) -> None:
         self._store = store
         super().__init__(_opened(store, name, mode), name)

@@ -4,9 +4,9 @@ Another one: ``path("media/", include("kvcore_django.urls"), {"store": "media"})
 store can be had by whoever knows a key, so do not keep anything else in it.
 """
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from kvcore_django.views import serve
 
 app_name = "kvcore"
-urlpatterns = [path("<path:key>", serve, name="serve")]
+urlpatterns: list[URLPattern] = [path("<path:key>", serve, name="serve")]

@@ -38,7 +38,7 @@ class StoreResponse(Response):
         super().__init__(background=background)
         self._store, self._key = store, key
         self._filename, self._as_attachment = filename, as_attachment
-        self.raw_headers = []  # the rest follows from the request
+        self.raw_headers: list[tuple[bytes, bytes]] = []  # the rest follows from the request
         self.headers.update(headers or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

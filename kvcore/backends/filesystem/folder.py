@@ -35,10 +35,10 @@ class Draft:
     __slots__ = ("_pid", "fd", "folder", "name", "shown")
 
     def __init__(self, fd: int, folder: Folder, name: str | None) -> None:
-        self.fd = fd
-        self.folder = folder
-        self.name = name
-        self.shown = False
+        self.fd: int = fd
+        self.folder: Folder = folder
+        self.name: str | None = name
+        self.shown: bool = False
         """Whether the file is a value by now, so that at most its own name is to go."""
         self._pid = os.getpid() if name is not None else 0
 

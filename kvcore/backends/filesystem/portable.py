@@ -33,8 +33,8 @@ class PortableFolder(Folder):
     __slots__ = ("_lock_fd", "path", "top")
 
     def __init__(self, path: str, top: str) -> None:
-        self.path = path
-        self.top = top
+        self.path: str = path
+        self.top: str = top
         self._lock_fd = -1
 
     @classmethod

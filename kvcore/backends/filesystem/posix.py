@@ -30,12 +30,12 @@ class PosixFolder(Folder):
 
     __slots__ = ("_locked", "fd", "path")
 
-    nameless_drafts = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+    nameless_drafts: bool = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
     """Whether to try for drafts without a name; nothing of them is left after a kill."""
 
     def __init__(self, path: str, fd: int | None) -> None:
-        self.path = path
-        self.fd = fd
+        self.path: str = path
+        self.fd: int | None = fd
         self._locked = False
 
     @classmethod

@@ -41,7 +41,7 @@ class Tree:
         self.root = root
         self.path = path
         self.perm = perm
-        self.folder_perm = None if perm is None else perm | (perm & 0o444) >> 2
+        self.folder_perm: int | None = None if perm is None else perm | (perm & 0o444) >> 2
         self.durable = durable
         self._synced: dict[tuple[int, int], int] = {}
 

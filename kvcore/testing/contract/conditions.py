@@ -73,7 +73,7 @@ def check_refusal(
         assert error.current.stat.etag == store.stat(key).etag
 
 
-each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+each_write: pytest.MarkDecorator = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
 class ConditionalWriteTests(StoreFixtures):

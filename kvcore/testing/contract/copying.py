@@ -17,7 +17,7 @@ BOTH: dict[str, Verb] = {
     "move": lambda store, *keys, **options: store.move(*keys, **options),
 }
 
-each_verb = pytest.mark.parametrize("verb", BOTH.values(), ids=BOTH)
+each_verb: pytest.MarkDecorator = pytest.mark.parametrize("verb", BOTH.values(), ids=BOTH)
 
 
 class CopyMoveTests(StoreFixtures):
