@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -40,12 +40,6 @@ PREFIXES = [
     *("\ud800", "x" * 300, "a" * 3000, "%61", "%2e%2e/", "' OR '1'='1", "😀"),
 ]
 """A prefix is any text; one that no key begins with lists nothing."""
-
-LISTS: dict[str, Callable[[KeyValueStore, str], Iterable[str]]] = {
-    "keys": lambda store, prefix: store.keys(prefix),
-    "iter_keys": lambda store, prefix: store.iter_keys(prefix),
-    "iter_stats": lambda store, prefix: (key for key, _ in store.iter_stats(prefix)),
-}
 
 
 def cut(keys: Iterable[str], delimiter: str, prefix: str) -> list[str]:
@@ -93,13 +87,16 @@ class ListingTests(StoreFixtures):
             assert sorted(found) == names
             assert sorted(store) == names
 
-    @pytest.mark.parametrize("verb", LISTS)
-    def test_a_prefix_is_text(self, store: KeyValueStore, names: list[str], verb: str) -> None:
+    def test_a_prefix_is_text(self, store: KeyValueStore, names: list[str]) -> None:
         """No character of a prefix is a pattern, a path or a case-blind letter."""
         with declared(store, "list"):
             for prefix in PREFIXES:
-                found = sorted(LISTS[verb](store, prefix))
-                assert (prefix, found) == (prefix, [n for n in names if n.startswith(prefix)])
+                expected = [name for name in names if name.startswith(prefix)]
+                assert (prefix, sorted(store.keys(prefix))) == (prefix, expected)
+            for prefix in ["", "a", "a_", "%", "../", "a/", "A", "\0", "*"]:
+                expected = [name for name in names if name.startswith(prefix)]
+                assert sorted(store.iter_keys(prefix)) == expected
+                assert sorted(key for key, _ in store.iter_stats(prefix)) == expected
 
     def test_prefixes_are_cut_after_the_delimiter(
         self, store: KeyValueStore, names: list[str]
@@ -107,7 +104,7 @@ class ListingTests(StoreFixtures):
         """Each name once: cut behind the first delimiter that follows the prefix, or whole."""
         with declared(store, "list"):
             for delimiter in ["/", "-", "--", "_", "%", "b", ".", "[", "bc", "\0"]:
-                for prefix in PREFIXES if delimiter in "/-" else PREFIXES[:40:3]:
+                for prefix in PREFIXES if delimiter == "-" else PREFIXES[:40:4]:
                     found = sorted(store.iter_prefixes(delimiter, prefix))
                     case = (delimiter, prefix)
                     assert (case, found) == (case, cut(names, delimiter, prefix))

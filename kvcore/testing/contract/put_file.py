@@ -105,7 +105,7 @@ class PutFileTests(StoreFixtures):
     @pytest.mark.parametrize("kind", SOURCES)
     def test_a_source_is_read_to_its_end(self, store: KeyValueStore, kind: str) -> None:
         """A short read, an empty chunk or ``read()`` that gives a crumb is not the end."""
-        for size in [0, 1, 3000, 65537]:
+        for size in [0, 1, 5000]:
             if self.fits(size):
                 data = blob(size)
                 assert store.put_file("key", SOURCES[kind](data)) == "key"

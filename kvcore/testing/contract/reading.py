@@ -167,7 +167,9 @@ class ReadingTests(StoreFixtures):
     def test_content_type_is_kept_or_none(self, store: KeyValueStore) -> None:
         """The advice comes back where it is kept, and is dropped without a word elsewhere."""
         self.fill(store, "key", b"value", content_type="text/html; charset=utf-8")
-        kept = {"text/html; charset=utf-8"} if store.capabilities.content_type else {None}
+        kept: set[str | None] = {"text/html; charset=utf-8"}
+        if not store.capabilities.content_type:
+            kept = {None}
         if not store.capabilities.write:  # who only reads does not know
             kept = {"text/html; charset=utf-8", None}
         assert store.stat("key").content_type in kept
