@@ -55,6 +55,10 @@ class KvcoreError(Exception):
             return self._store
         return repr(self._store)
 
+    def is_told_by(self, store: object) -> bool:
+        """Whether this is an error of that very store, or of none in particular."""
+        return self._store is None or self._store is store
+
     def seen_from(self, store: object, key: str | None) -> None:
         """Retell the error in the words of an outer store, which knows the value by ``key``."""
         self._store, self.key = store, key

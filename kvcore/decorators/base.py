@@ -3,12 +3,13 @@
 A decorator calls the checked entries of the inner store, the same that the public verbs call, so
 the inner store's rules (key space, default time to live, capabilities) hold for it as for a user.
 There is no ``__getattr__``: a verb that this file does not know is not passed on by accident.
+Errors of the inner store are told as those of this one: the caller knows no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Concatenate, ParamSpec, Self, TypeVar
 
 from kvcore.contract import (
     PLAIN,
@@ -22,8 +23,12 @@ from kvcore.contract import (
     WriteOptions,
     Writer,
 )
+from kvcore.errors import KvcoreError, PartialFailure
 from kvcore.keys import KeySpace
 from kvcore.ttl import NOT_SET, TtlSecs
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class StoreDecorator(KeyValueStore):
@@ -68,62 +73,120 @@ class StoreDecorator(KeyValueStore):
     def default_ttl_secs(self, ttl_secs: TtlSecs) -> None:
         KeyValueStore.default_ttl_secs.fset(self, ttl_secs)  # type: ignore[attr-defined]  # a property
 
+    def _inner_key(self, key: str) -> str:
+        """The key of the inner store for one of ours."""
+        return key
+
+    def _outer_key(self, key: str) -> str:
+        """Our key for one of the inner store, to be named in an error."""
+        return key
+
+    def _through(
+        self,
+        verb: Callable[Concatenate[str, _P], _T],
+        key: str,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Call a verb of the inner store for one of our keys."""
+        try:
+            return verb(self._inner_key(key), *args, **kwargs)
+        except KvcoreError as error:
+            self._retell(error)
+            raise
+
+    def _through_all(self, verb: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a verb of the inner store that is not for one key."""
+        try:
+            return verb(*args, **kwargs)
+        except KvcoreError as error:
+            self._retell(error)
+            raise
+
+    def _retell(self, error: KvcoreError) -> None:
+        """Make an error of the inner store speak of this one and of our key."""
+        if not self._comes_from_inside(error):
+            return  # such as that of a source, which is a file of another store
+        error.seen_from(self, None if error.key is None else self._outer_key(error.key))
+        if isinstance(error, PartialFailure):
+            for one in error.errors.values():
+                self._retell(one)
+            error.errors = {self._outer_key(key): one for key, one in error.errors.items()}
+
+    def _comes_from_inside(self, error: KvcoreError) -> bool:
+        inner: KeyValueStore | None = self._inner
+        while inner is not None:
+            if error.is_told_by(inner):
+                return True
+            # A decorator of other authors may have let it pass as it was.
+            inner = inner._inner if isinstance(inner, StoreDecorator) else None
+        return False
+
     def _open(self, key: str) -> Reader:
-        return self._inner.open(key)
+        return self._through(self._inner.open, key)
 
     def _get(self, key: str) -> bytes:
-        return self._inner.get(key)
+        try:  # as _through, without its call: the one verb where it shows
+            return self._inner.get(key)
+        except KvcoreError as error:
+            self._retell(error)
+            raise
 
     def _fetch(self, key: str) -> Fetched:
-        return self._inner.fetch(key)
+        return self._through(self._inner.fetch, key)
 
     def _get_range(self, key: str, start: int, length: int | None) -> bytes:
-        return self._inner.get_range(key, start, length)
+        return self._through(self._inner.get_range, key, start, length)
 
     def _get_file(self, key: str, file: IO[bytes]) -> None:
-        self._inner.get_file(key, file)
+        self._through(self._inner.get_file, key, file)
 
     def _get_filename(self, key: str, path: str) -> None:
-        self._inner.get_file(key, path)
+        self._through(self._inner.get_file, key, path)
 
     def _has_key(self, key: str) -> bool:
-        return key in self._inner
+        return self._through(self._inner.__contains__, key)
 
     def _stat(self, key: str) -> Stat:
-        return self._inner.stat(key)
+        return self._through(self._inner.stat, key)
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        self._inner._checked_put(key, data, options)
+        self._through(self._inner._checked_put, key, data, options)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
-        self._inner._checked_put_file(key, file, options)
+        self._through(self._inner._checked_put_file, key, file, options)
 
     def _put_filename(self, key: str, path: Path, options: WriteOptions = PLAIN) -> None:
-        self._inner._checked_put_file(key, path, options)
+        self._through(self._inner._checked_put_file, key, path, options)
 
     def _move_filename(self, key: str, path: str, options: WriteOptions) -> None:
-        self._inner._checked_put_file(key, path, options, move=True)
+        self._through(self._inner._checked_put_file, key, path, options, move=True)
 
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
-        return self._inner._checked_open_write(key, options)
+        opening = self._inner._checked_open_write
+        if key is None:
+            inner = self._through_all(opening, None, options)
+        else:
+            inner = self._through(opening, key, options)
+        return InnerWriter(self, key, inner)
 
     def _delete(self, key: str) -> None:
-        self._inner.delete(key)
+        self._through(self._inner.delete, key)
 
     def _delete_if_match(self, key: str, etag: str) -> None:
-        self._inner.delete(key, if_match=etag)
+        self._through(self._inner.delete, key, if_match=etag)
 
     def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
-        self._inner.copy(source, dest, if_absent=if_absent)
+        self._through(self._inner.copy, source, self._inner_key(dest), if_absent=if_absent)
 
     def _move(self, source: str, dest: str, *, if_absent: bool) -> None:
-        self._inner.move(source, dest, if_absent=if_absent)
+        self._through(self._inner.move, source, self._inner_key(dest), if_absent=if_absent)
 
     def _touch(self, key: str, ttl_secs: TtlSecs) -> None:
-        self._inner.touch(key, ttl_secs)
+        self._through(self._inner.touch, key, ttl_secs)
 
     def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
-        return self._inner.increment(key, by, ttl_secs)
+        return self._through(self._inner.increment, key, by, ttl_secs)
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the keys that begin with ``prefix``."""
@@ -136,19 +199,19 @@ class StoreDecorator(KeyValueStore):
         return self._inner.iter_stats(prefix)
 
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        return self._inner.get_many(keys)
+        return self._through_all(self._inner.get_many, keys)
 
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
-        self._inner._checked_put_many(items, options)
+        self._through_all(self._inner._checked_put_many, items, options)
 
     def _delete_many(self, keys: Iterable[str]) -> None:
-        self._inner.delete_many(keys)
+        self._through_all(self._inner.delete_many, keys)
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
-        return self._inner._checked_url_for(key, options)
+        return self._through(self._inner._checked_url_for, key, options)
 
     def _local_path(self, key: str) -> str:
-        return self._inner.local_path(key)
+        return self._through(self._inner.local_path, key)
 
     def _close(self) -> None:
         self._inner.close()
@@ -159,3 +222,25 @@ class StoreDecorator(KeyValueStore):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._arguments()}on {self._inner!r}>"
+
+
+class InnerWriter(Writer):
+    """A writer of the inner store, under our key and with errors told as ours."""
+
+    def __init__(self, store: StoreDecorator, key: str | None, inner: Writer) -> None:
+        super().__init__(key)
+        self._store = store
+        self._inner = inner
+
+    def _write(self, block: bytes) -> None:
+        self._store._through_all(self._inner.write, block)
+
+    def _commit(self, key: str) -> None:
+        try:
+            self._inner.key = self._store._inner_key(key)
+            self._store._through_all(self._inner.commit)
+        finally:
+            self._inner.abort()
+
+    def _abort(self) -> None:
+        self._inner.abort()

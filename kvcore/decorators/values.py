@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import IO, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import IO, Protocol
 
 from kvcore.contract import (
     PLAIN,
@@ -21,12 +21,9 @@ from kvcore.contract import (
     Writer,
 )
 from kvcore.contract.streams import copy_blocks, read_blocks
-from kvcore.decorators.base import StoreDecorator
-from kvcore.errors import PreconditionFailed, Unsupported, VerificationError
+from kvcore.decorators.base import InnerWriter, StoreDecorator
+from kvcore.errors import KvcoreError, PreconditionFailed, Unsupported, VerificationError
 from kvcore.ttl import TtlSecs
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 # What is encoded at a time: a little less than the 256 KiB that stores read at a time, so that
 # a block grown by its encoding is still one block.
@@ -90,32 +87,22 @@ class ValueTransformingDecorator(StoreDecorator):
         data = self._decode(key, inner.data)
         return Fetched(data, inner.stat._replace(size=len(data)))
 
-    def _through(
-        self,
-        verb: Callable[Concatenate[str, _P], _T],
-        key: str,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        """Call a verb of the inner store that may be refused by a condition."""
-        try:
-            return verb(key, *args, **kwargs)
-        except PreconditionFailed as error:
-            self._retell(error, key)
-            raise
-
-    def _retell(self, error: PreconditionFailed, key: str) -> None:
+    def _retell(self, error: KvcoreError) -> None:
         """Decode the value found instead; one that does not verify is shown to nobody."""
-        if error.current is not None:
+        inside = self._comes_from_inside(error)
+        super()._retell(error)
+        if not inside or not isinstance(error, PreconditionFailed):
+            return
+        if error.current is not None and error.key is not None:
             try:
-                error.current = self._outer_fetched(key, error.current)
+                error.current = self._outer_fetched(error.key, error.current)
             except VerificationError:
                 error.current = None
 
     # Reading
 
     def _open(self, key: str) -> Reader:
-        inner = self._inner.open(key)
+        inner = super()._open(key)
         try:
             return self._decoded(key, inner)
         except BaseException:
@@ -123,10 +110,10 @@ class ValueTransformingDecorator(StoreDecorator):
             raise
 
     def _get(self, key: str) -> bytes:
-        return self._decode(key, self._inner.get(key))
+        return self._decode(key, super()._get(key))
 
     def _fetch(self, key: str) -> Fetched:
-        return self._outer_fetched(key, self._inner.fetch(key))
+        return self._outer_fetched(key, super()._fetch(key))
 
     def _get_range(self, key: str, start: int, length: int | None) -> bytes:
         with self._open(key) as reader:
@@ -143,10 +130,11 @@ class ValueTransformingDecorator(StoreDecorator):
         KeyValueStore._get_filename(self, key, path)
 
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        return {key: self._decode(key, data) for key, data in self._inner.get_many(keys).items()}
+        found = super()._get_many(keys)
+        return {key: self._decode(key, data) for key, data in found.items()}
 
     def _stat(self, key: str) -> Stat:
-        found = self._inner.stat(key)
+        found = super()._stat(key)
         return found._replace(size=self._outer_size(found.size))
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
@@ -159,7 +147,7 @@ class ValueTransformingDecorator(StoreDecorator):
         if len(data) > _WHOLE_BYTES:
             self._put_file(key, io.BytesIO(data), options)
         else:
-            self._through(self._inner._checked_put, key, self._encode(key, data), options)
+            super()._put(key, self._encode(key, data), options)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         self._through(self._inner._checked_put_file, key, self._encoded(key, file), options)
@@ -175,14 +163,12 @@ class ValueTransformingDecorator(StoreDecorator):
         if key is None:  # the encoding may depend on it
             return KeyValueStore._open_write(self, None, options)
         encoder = self._encoder(key)
-        return _EncodingWriter(self, key, encoder, self._inner._checked_open_write(key, options))
+        inner = self._through(self._inner._checked_open_write, key, options)
+        return _EncodingWriter(self, key, encoder, inner)
 
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
         encoded = {key: self._encode(key, data) for key, data in items.items()}
-        self._inner._checked_put_many(encoded, options)
-
-    def _delete_if_match(self, key: str, etag: str) -> None:
-        self._through(self._inner.delete, key, if_match=etag)
+        super()._put_many(encoded, options)
 
     def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
         KeyValueStore._copy(self, source, dest, if_absent=if_absent)
@@ -209,21 +195,19 @@ def _without_bytes(inside: Capabilities) -> Capabilities:
     )
 
 
-class _EncodingWriter(Writer):
+class _EncodingWriter(InnerWriter):
     """A writer of the inner store that gets what the encoder makes."""
 
     def __init__(
         self, store: ValueTransformingDecorator, key: str, encoder: Encoder, inner: Writer
     ) -> None:
-        super().__init__(key)
-        self._store = store
+        super().__init__(store, key, inner)
         self._encoded_for = key
         self._encoder = encoder
-        self._inner = inner
 
     def _write(self, block: bytes) -> None:
         for start in range(0, len(block), _BLOCK_BYTES):
-            self._inner.write(self._encoder.feed(block[start : start + _BLOCK_BYTES]))
+            super()._write(self._encoder.feed(block[start : start + _BLOCK_BYTES]))
 
     def _commit(self, key: str) -> None:
         try:
@@ -232,13 +216,7 @@ class _EncodingWriter(Writer):
                     f"what was written is encoded for the key {self._encoded_for!r};"
                     " a writer here cannot change its key"
                 )
-            self._inner.write(self._encoder.finish())
-            self._inner.commit()
-        except PreconditionFailed as error:
-            self._store._retell(error, key)
-            raise
+            super()._write(self._encoder.finish())
+            super()._commit(key)
         finally:
             self._inner.abort()
-
-    def _abort(self) -> None:
-        self._inner.abort()
