@@ -76,7 +76,8 @@ class FilesystemStore(UrlMixin, CopyMixin):
     >>> store = FilesystemStore(root, keys="path")
     >>> store.put("media/hello.txt", b"hello")
     'media/hello.txt'
-    >>> open(root + "/media/hello.txt").read()
+    >>> with open(root + "/media/hello.txt") as file:
+    ...     file.read()
     'hello'
     """
 
