@@ -44,9 +44,10 @@ def run(
 
 def fork(work: Callable[[], object]) -> int:
     """Call ``work`` in a forked child; its exit code is 0 unless it raised."""
-    if pid := os.fork():
-        return pid
-    _work_and_exit(work)
+    pid = os.fork()
+    if not pid:
+        _work_and_exit(work)
+    return pid
 
 
 def _work_and_exit(work: Callable[[], object]) -> NoReturn:

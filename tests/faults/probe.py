@@ -1,4 +1,4 @@
-"""Run under the shim: every call that it is to intercept, made once below and once beside a path."""
+"""Run under the shim: every call that it is to intercept, made below and beside a path."""
 
 import errno
 import fcntl

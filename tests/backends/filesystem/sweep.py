@@ -259,7 +259,7 @@ class Sweep:
         self.use_again(store)
 
     def judge_source(self, *, done: bool, stored: bool, fault: Fault | None) -> None:
-        """The caller's file: as it was; or, if it is to be consumed and the value is stored, gone."""
+        """The caller's file is as it was, or gone if the value is stored and consumes it."""
         consumes = self.operation.consumes
         try:
             found = os.stat(self.source)

@@ -49,7 +49,7 @@ def folders_below(root: str | Path) -> set[str]:
 def state_of(store: FilesystemStore) -> dict[str, bytes]:
     """Everything that a new handle on the same root finds."""
     fresh = type(store)(store.root, keys="path")
-    return {key: fresh.get(key) for key in fresh.keys()}  # noqa: SIM118  # a store is no dict
+    return {key: fresh.get(key) for key in fresh.keys()}
 
 
 def open_descriptors() -> int:
