@@ -6,7 +6,7 @@ from benchmarks.clients import PEERS, Client, everyone, kvcore, raw, versions, w
 from benchmarks.measure import OURS, RAW, Contest, Sample, timed
 from benchmarks.places import DISK, TMPFS, Place
 from benchmarks.row import Row
-from benchmarks.topics.put import sync_folder_of
+from benchmarks.topics.put import VALUE, sync_folder_of
 from kvcore import FilesystemStore
 
 
@@ -56,7 +56,7 @@ def delete_synced(place: Place) -> Contest:
 def _deleting(client: Client) -> Sample:
     def fill() -> None:
         for name in client.names:
-            client.put(name, b"")
+            client.put(name, VALUE)
 
     return timed(client.delete, client.names, before=fill)
 
