@@ -14,6 +14,7 @@ USE_TZ = True
 INSTALLED_APPS = ["kvcore_django", "example_sites.django_site"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
