@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -110,6 +111,7 @@ def test_a_child_forked_while_a_store_is_built_builds_its_own() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of just this
         child = os.fork()
     if child == 0:
+        signal.alarm(60)  # a child that hangs ends so, and the test fails
         stores["a"].put("key", b"1")
         os._exit(0 if stores["a"].get("key") == b"1" else 1)
     status = os.waitpid(child, 0)[1]

@@ -48,6 +48,8 @@ def test_a_url_is_split(url: str, expected: object) -> None:
         "mémory://x",
         " memory://",
         "memory:// ",
+        "fs://media ",
+        "fs://media?keys=path\u2003",
         "memory://\n",
         "mem\tory://",
         "memory://a\x00",
