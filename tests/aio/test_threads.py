@@ -310,7 +310,7 @@ def test_a_store_travels_without_its_threads() -> None:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run some code in a new interpreter that shows every problem."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
+    command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
