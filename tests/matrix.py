@@ -118,7 +118,7 @@ def minimums() -> list[str]:
         for requirement in requirements
     }
     # What the oldest frameworks bring along and other frameworks need at their age.
-    return sorted(pins | {"Werkzeug==3.1.0", "fastapi==0.115.12"})
+    return sorted(pins | {"Werkzeug==3.1.0", "anyio==4.10.0", "fastapi==0.115.12"})
 
 
 def renew_pins() -> None:
