@@ -80,15 +80,19 @@ class Call(Generic[_T]):
             mailbox = _mailboxes[self.loop] = _Mailbox()
         self._mailbox = mailbox
 
-    def make(self) -> None:
-        """Make the call, unless it was dropped. For a thread of the crew."""
+    def make(self) -> bool:
+        """Make the call; ``False`` if it was dropped. For a thread of the crew."""
         if not self._begun.acquire(blocking=False) or self._call is None:
-            return
+            return False
         try:
             self._result = self._call()
         except BaseException as error:  # noqa: BLE001  # raised where the call is awaited
             self.error = error
         self._call = None
+        return True
+
+    def announce(self) -> None:
+        """Let the event loop know that the call was made."""
         self._mailbox.post(self)
 
     def drop(self) -> bool:
@@ -138,34 +142,47 @@ class Crew:
     """
 
     def __init__(self, limit: int, idle_secs: float = IDLE_SECS) -> None:
-        self.limit = limit
-        self.idle_secs = idle_secs
+        self._limit = limit
+        self._idle_secs = idle_secs
         self._lock = threading.Lock()
         self._queue: SimpleQueue[Call[Any] | None] = SimpleQueue()
         self._unfinished = 0  # calls that wait or run
-        self._threads = 0  # those that are to stay
+        self._threads = 0
+        self._dismissed = False
 
-    def submit(self, call: Call[_T]) -> None:
-        """Have the call made as soon as a thread is free."""
+    def anew(self) -> Crew:
+        """A crew like this one, before its first call."""
+        return Crew(self._limit, self._idle_secs)
+
+    @property
+    def limit(self) -> int:
+        """The most threads that there can be."""
+        return self._limit
+
+    def submit(self, call: Call[_T]) -> bool:
+        """Have the call made as soon as a thread is free; ``False`` from a dismissed crew."""
         with self._lock:
-            if self._unfinished >= self._threads and self._threads < self.limit:
+            if self._dismissed:
+                return False
+            if self._unfinished >= self._threads and self._threads < self._limit:
                 # Under the lock, so that one that cannot start leaves nothing behind.
                 threading.Thread(target=self._work, name="kvcore-aio", daemon=True).start()
                 self._threads += 1
             self._unfinished += 1
             self._queue.put(call)
+        return True
 
     def dismiss(self) -> None:
-        """End the threads once the calls made so far are done. A later call starts new ones."""
+        """End the threads once the calls submitted so far are done; take no more."""
         with self._lock:
+            self._dismissed = True
             for _ in range(self._threads):
                 self._queue.put(None)
-            self._threads = 0
 
     def _work(self) -> None:
         while True:
             try:
-                call = self._queue.get(timeout=self.idle_secs)
+                call = self._queue.get(timeout=self._idle_secs)
             except Empty:
                 with self._lock:
                     if self._unfinished < self._threads:
@@ -174,9 +191,9 @@ class Crew:
                 continue
             if call is None:  # dismissed
                 return
-            try:
-                call.make()
-            finally:
-                del call  # an idle thread keeps no value alive
-                with self._lock:
-                    self._unfinished -= 1
+            made = call.make()
+            with self._lock:  # first, or the caller's next call would start another thread
+                self._unfinished -= 1
+            if made:
+                call.announce()
+            del call  # an idle thread keeps no value alive

@@ -36,7 +36,7 @@ class Threads(Driver):
         tell_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._crew = Crew(self._crew.limit, self._crew.idle_secs)
+        self._crew = self._crew.anew()  # without a look at the lock and threads of the parent
 
     def __reduce__(self) -> tuple[type[Threads], tuple[int]]:
         return Threads, (self._crew.limit,)
@@ -62,7 +62,12 @@ class Threads(Driver):
 
     def close(self) -> None:
         """End the threads once their calls are done; a later call starts new ones."""
-        self._crew.dismiss()
+        crew, self._crew = self._crew, self._crew.anew()
+        crew.dismiss()
+
+    def _submit(self, call: Call[_T]) -> None:
+        while not self._crew.submit(call):  # it was dismissed this moment, so there is a new one
+            continue
 
     async def _make(
         self,
@@ -71,7 +76,7 @@ class Threads(Driver):
         *,
         droppable: bool = True,
     ) -> _T:
-        self._crew.submit(call)
+        self._submit(call)
         try:
             await call.waiter
         except BaseException as error:
@@ -94,7 +99,7 @@ class Threads(Driver):
         error = call.error
         if error is None and release is not None:
             undoing = Call(partial(release, call.result()))
-            self._crew.submit(undoing)
+            self._submit(undoing)
             await undoing.outlasted()
             error = undoing.error
         if error is not None:
