@@ -65,8 +65,23 @@ class Draft:
         finally:
             if self.name is not None:
                 if self._pid == os.getpid():  # a forked child must not remove the parent's
-                    self.folder.unlink(self.name)
+                    with suppress(FileNotFoundError):  # gone, as by a sweep or with its root
+                        self.folder.unlink(self.name)
                 self.forget()
+
+    def take_name(self, folder: Folder, name: str) -> None:
+        """Lie in ``folder`` from now on, which `close` lets go of."""
+        self.folder, self.name = folder, name
+        self._pid = os.getpid()
+
+    def is_there(self) -> bool:
+        """Whether it can still be shown: nobody has removed the name that it has."""
+        if self.name is not None:
+            try:
+                self.folder.stat(self.name)
+            except FileNotFoundError:
+                return False
+        return True
 
     def discard(self) -> None:
         """Close after a failure, that of a ``close`` included; it is what the caller hears of."""

@@ -19,8 +19,9 @@ _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
 _SEARCH = _DIRECTORY | getattr(os, "O_PATH", 0)  # enough to go on from, and cheaper
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
 _NAMELESS = os.O_RDWR | getattr(os, "O_TMPFILE", 0) | _CLOEXEC
-# What open says where O_TMPFILE is not to be had: not by this file system, not by this kernel.
-_NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
+# What open says where O_TMPFILE is not to be had: not by this file system, not by this kernel;
+# EPERM is ext4's word for a directory that is being removed.
+_NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 
 
 class PosixFolder(Folder):
@@ -162,14 +163,26 @@ class PosixFolder(Folder):
             draft.forget()
             return
         temporary = temporary_name()
-        source, target = self.path + temporary, self.path + name
         try:
             self.link(draft, temporary)
-            os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except BaseException:
-            with suppress(OSError):  # swept later
+            with suppress(OSError):  # it may be there all the same
                 self.unlink(temporary)
             raise
+        source, target = self.path + temporary, self.path + name
+        try:
+            os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:
+            self._leave_named(draft, temporary)
+            raise
+
+    def _leave_named(self, draft: Draft, name: str) -> None:
+        """Let it keep a first name, for another try: the system links a nameless file but once."""
+        try:
+            draft.take_name(self.pinned(), name)
+        except OSError:
+            with suppress(OSError):  # swept later
+                self.unlink(name)
 
     def rename(self, name: str, folder: Folder, new_name: str, *, if_absent: bool) -> None:
         assert isinstance(folder, PosixFolder)

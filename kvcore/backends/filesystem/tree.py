@@ -110,6 +110,10 @@ class Tree:
                 except OSError as error:
                     if error.errno not in NO_FOLDER:
                         raise
+                    if not draft.is_there():
+                        raise StoreError(
+                            "the unfinished file was removed, as by a sweep or with its root"
+                        ) from error
                     made = True
                     self._make_folders(key, options)
             else:
@@ -144,7 +148,10 @@ class Tree:
                 self._clear(folder, name)
             if options.if_absent:
                 raise KeyExists from None
-            self._replace(folder, draft, name, options)
+            try:
+                self._replace(folder, draft, name, options)
+            except IsADirectoryError:
+                raise _again() from None
 
     def _replace(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
         looks = options.if_present or options.if_match is not None
@@ -334,9 +341,13 @@ class Tree:
 
     def _rename(self, source: str, dest: str, if_absent: bool) -> None:
         with ExitStack() as stack:
-            folder, name = self.folder_of(source)
+            root = self.root.pinned()  # one and the same for both, also if it is switched now
+            stack.callback(root.close)
+            *segments, name = source.split("/")
+            folder = root.walk(segments)
             stack.callback(folder.close)
-            new_folder, new_name = self.folder_of(dest)
+            *segments, new_name = dest.split("/")
+            new_folder = root.walk(segments)
             stack.callback(new_folder.close)
             held, new_held = self._lock_both(stack, folder, new_folder)
             found = held.stat(name)
