@@ -19,7 +19,7 @@ SWEEP_AFTER_SECS = 24 * 3600.0
 _BLOCK_NAMES = 4096  # what is in memory at a time; no Python frame runs per key
 _PLAIN_CHARS = bytes(code for code in range(128) if chr(code) != "\\" and f"a{chr(code)}" in STRICT)
 _PLAIN_LENGTH = 250
-_PLAIN_BASE_LENGTH = 700
+_PLAIN_BASE_BYTES = 700
 
 
 def blocks(tree: Tree, space: KeySpace, prefix: str) -> Iterator[list[str]]:
@@ -82,7 +82,7 @@ def _scan(
 ) -> Iterator[list[str]]:
     """The keys in one directory, block by block; its directories are added to ``folders``."""
     deep = "a/a" in space
-    plain_base = type(space) is KeySpace and len(base) <= _PLAIN_BASE_LENGTH
+    plain_base = type(space) is KeySpace and len(base.encode()) <= _PLAIN_BASE_BYTES
     try:
         folder = tree.root.walk(base.split("/")[:-1])
     except OSError as error:

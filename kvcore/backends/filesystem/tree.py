@@ -355,7 +355,9 @@ class Tree:
                 raise FileNotFoundError(errno.ENOENT, "not a regular file")
             try:
                 held.rename(name, new_held, new_name, if_absent=if_absent)
-            except (FileExistsError, IsADirectoryError):
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
                 if stat.S_ISDIR(new_held.stat(new_name).st_mode):
                     self._clear(new_held, new_name)
                 if not if_absent:
@@ -410,6 +412,7 @@ def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:
 
 
 _NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
+_TAKEN = {*_NOT_EMPTY, errno.EISDIR}  # by a file or a directory, also by that of the source itself
 NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 """What the system says of a directory that is missing, a file, or a symbolic link."""
 NO_FILE = {*NO_FOLDER, errno.EISDIR, errno.ENXIO}
