@@ -299,24 +299,30 @@ def prune(store: FilesystemStore, rounds: int) -> Any:
 
 @in_new_root
 def bar(store: FilesystemStore, rounds: int) -> Any:
-    """Two put and delete ``a``, two ``a/b``: one bars the other, and none is lost."""
+    """Two put and delete ``a``, two ``a/b``, first by ``if_absent``, then plainly."""
 
-    def work(key: str) -> Any:
+    def work(key: str, *, create: bool) -> Any:
         put, barred, wrong = 0, 0, []
         for number in range(rounds):
             data = b"%d %d" % (os.getpid(), number)
             try:
-                store.put(key, data, if_absent=True)
+                store.put(key, data, if_absent=create)
             except KeyExists:
                 barred += 1
                 continue
             put += 1
-            if store.get(key) != data:
+            try:
+                found = store.get(key)
+            except KeyNotFound:
+                found = b""
+            if create and found != data:
                 wrong.append(f"{key}: lost")
             store.delete(key)
         return {"put": put, "barred": barred, "wrong": wrong}
 
-    results = race(*(worker(work, key) for key in ("a", "a", "a/b", "a/b")))
+    keys = ("a", "a", "a/b", "a/b")
+    results = race(*(worker(work, key, create=True) for key in keys))
+    results += race(*(worker(work, key, create=False) for key in keys))
     return {
         "wrong": list(chain(*(result["wrong"] for result in results))),
         "put": sum(result["put"] for result in results),
