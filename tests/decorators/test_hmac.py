@@ -1,0 +1,595 @@
+"""`HMACDecorator` as a store: every verb, rotation, conditions, streams, what it shows."""
+
+import hashlib
+import io
+import pickle
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvcore import (
+    PLAIN,
+    DictStore,
+    FilesystemStore,
+    HMACDecorator,
+    KeyValueStore,
+    PrefixDecorator,
+    Reader,
+    URLEncodeKeysDecorator,
+    WebFilesystemStore,
+)
+from kvcore.decorators.hmac_frames import FRAME_BYTES
+from kvcore.errors import (
+    InvalidKey,
+    KeyExists,
+    KeyNotFound,
+    PreconditionFailed,
+    StoreError,
+    Unsupported,
+    VerificationError,
+)
+from kvcore.testing import DribblingFile, FaultyStore
+from tests.decorators.stores import INNER, Endless, Sink, little_memory
+
+SECRET = b"a secret of 32 bytes, or of more."
+SIZES = [0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES, 1024 * 1024 + 7]
+MIB = 1024 * 1024
+
+
+@cache
+def value(size: int) -> bytes:
+    """Bytes that differ from place to place."""
+    return b"".join(number.to_bytes(4, "big") for number in range(size // 4 + 1))[:size]
+
+
+@pytest.fixture(params=INNER)
+def inner(request: pytest.FixtureRequest, tmp_path: Path) -> KeyValueStore:
+    """Each kind of store to decorate."""
+    return INNER[request.param](tmp_path)
+
+
+@pytest.fixture(params=[False, True], ids=["frames", "legacy"])
+def legacy(request: pytest.FixtureRequest) -> bool:
+    """Both formats."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def store(inner: KeyValueStore, legacy: bool) -> HMACDecorator:
+    """A signed store in either format around every kind of store."""
+    return HMACDecorator(SECRET, inner, legacy=legacy)
+
+
+def puts(path: Path) -> dict[str, Any]:
+    """Every way to put a value."""
+
+    def write(store: KeyValueStore, key: str, data: bytes) -> None:
+        with store.open_write(key) as writer:
+            for start in range(0, len(data), 40_000):
+                writer.write(data[start : start + 40_000])
+
+    def write_late(store: KeyValueStore, key: str, data: bytes) -> None:
+        with store._checked_open_write(None, PLAIN) as writer:
+            writer.write(data)
+            writer.key = key
+
+    def put_path(store: KeyValueStore, key: str, data: bytes, *, move: bool = False) -> None:
+        path.write_bytes(data)
+        store.put_file(key, path, move=move)
+        assert path.exists() != move
+
+    return {
+        "put": lambda store, key, data: store.put(key, data),
+        "put_many": lambda store, key, data: store.put_many({key: data}),
+        "put_file": lambda store, key, data: store.put_file(key, io.BytesIO(data)),
+        "crumbs": lambda store, key, data: store.put_file(key, DribblingFile(data, 50_000, seed=5)),
+        "iterator": lambda store, key, data: store.put_file(key, iter([data[:3], data[3:]])),
+        "path": put_path,
+        "moved path": lambda store, key, data: put_path(store, key, data, move=True),
+        "writer": write,
+        "late writer": write_late,
+    }
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("how", puts(Path()))
+def test_what_is_put_is_got(store: HMACDecorator, tmp_path: Path, how: str, size: int) -> None:
+    """By every writing verb and every reading verb, at sizes around a frame."""
+    data = value(size)
+    puts(tmp_path / "source")[how](store, "key", data)
+    assert store.get("key") == data
+    assert store.fetch("key").data == data
+    assert store.get_many(["key"]) == {"key": data}
+    assert store.stat("key").size == store.fetch("key").stat.size == size
+    assert [(key, stat.size) for key, stat in store.iter_stats()] == [("key", size)]
+    with store.open("key") as reader:
+        assert reader.stat.size == size
+        assert reader.read() == data
+        assert reader.read() == reader.read(5) == b""
+    got = io.BytesIO()
+    store.get_file("key", got)
+    assert got.getvalue() == data
+    store.get_file("key", tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == data
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_parts_are_slices(store: HMACDecorator, size: int) -> None:
+    """Ranges and seeks, inside a frame, over its border, at the end and behind it."""
+    data = value(size)
+    store.put("key", data)
+    edges = sorted({0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, size - 1, size, size + 9})
+    starts = [start for start in edges if start >= 0]
+    with store.open("key") as reader:
+        for start in starts:
+            for length in (0, 1, 7, FRAME_BYTES, 10**12):
+                assert store.get_range("key", start, length) == data[start : start + length]
+                reader.seek(start)
+                assert reader.read(min(length, 2 * MIB)) == data[start : start + length]
+            assert store.get_range("key", start) == data[start:]
+        assert reader.seek(0, io.SEEK_END) == size
+        assert reader.read() == b""
+        reader.seek(max(0, size - 3))
+        assert reader.read() == data[max(0, size - 3) :]
+        assert reader.seek(-min(size, 5), io.SEEK_END) == size - min(size, 5)
+        with pytest.raises((ValueError, OSError)):
+            reader.seek(-1)
+
+
+def test_a_reader_is_a_file(store: HMACDecorator) -> None:
+    """Lines, readinto, closing; closing it closes what it reads from."""
+    store.put("key", b"one\ntwo\nthree")
+    reader = store.open("key")
+    assert reader.readline() == b"one\n"
+    buffer = bytearray(2)
+    assert reader.readinto(buffer) == 2
+    assert list(reader) == [b"o\n", b"three"]
+    reader.close()
+    with pytest.raises(ValueError, match="closed"):
+        reader.read()
+
+
+def test_short_reads_of_the_store_are_no_end(legacy: bool) -> None:
+    """A store whose reader dribbles gives the same bytes."""
+    inner = FaultyStore(DictStore(), short_reads=0.9, seed=1)
+    store = HMACDecorator(SECRET, inner, legacy=legacy)
+    data = value(3 * FRAME_BYTES + 5)
+    store.put("key", data)
+    with store.open("key") as reader:
+        assert reader.read() == data
+    assert store.get_range("key", FRAME_BYTES - 1, 2) == data[FRAME_BYTES - 1 : FRAME_BYTES + 1]
+
+
+def test_no_two_stored_values_are_alike() -> None:
+    """Each has a salt of its own, so equal values do not show themselves."""
+    inner = DictStore()
+    store = HMACDecorator(SECRET, inner)
+    stored = set()
+    for _ in range(100):
+        store.put("key", b"same")
+        stored.add(inner.get("key"))
+    assert len(stored) == 100
+
+
+def test_it_hides_nothing_and_signs_with_the_secret_only(inner: KeyValueStore) -> None:
+    """The plain value is inside; the secret is not."""
+    HMACDecorator(SECRET, inner).put("key", b"hello")
+    assert b"hello" in inner.get("key")
+    assert SECRET not in inner.get("key")
+
+
+class TestRotation:
+    """The newest secret signs, all verify."""
+
+    def test_values_of_all_secrets_are_read(self, inner: KeyValueStore, legacy: bool) -> None:
+        """Whole values and streams, short and long, whichever of the listed secrets signed them."""
+        secrets = ["first", b"second", "third"]
+        for number, secret in enumerate(secrets):
+            old = HMACDecorator(secret, inner, legacy=legacy)
+            old.put(f"short{number}", b"1")
+            old.put(f"long{number}", value(3 * FRAME_BYTES))
+        store = HMACDecorator(secrets, inner, legacy=legacy)
+        for number in range(3):
+            assert store.get(f"short{number}") == b"1"
+            assert store.get(f"long{number}") == value(3 * FRAME_BYTES)
+            with store.open(f"long{number}") as reader:
+                reader.seek(FRAME_BYTES * 2)  # not the first frame first
+                assert reader.read(4) == value(3 * FRAME_BYTES)[FRAME_BYTES * 2 :][:4]
+                reader.seek(0)
+                assert reader.read() == value(3 * FRAME_BYTES)
+
+    def test_the_newest_signs(self, inner: KeyValueStore, legacy: bool) -> None:
+        """What was put anew is read without the old secrets; what was not is refused."""
+        store = HMACDecorator(["old", "new"], inner, legacy=legacy)
+        HMACDecorator("old", inner, legacy=legacy).put("unsigned-anew", b"1")
+        store.put("put", b"1")
+        with store.open_write("written") as writer:
+            writer.write(b"1")
+        store.copy("unsigned-anew", "copied")
+        new = HMACDecorator("new", inner, legacy=legacy)
+        assert new.get("put") == new.get("written") == new.get("copied") == b"1"
+        with pytest.raises(VerificationError):
+            new.get("unsigned-anew")
+        with pytest.raises(VerificationError):
+            HMACDecorator("old", inner, legacy=legacy).get("put")
+
+    @pytest.mark.parametrize(
+        "secrets", ["", b"", [], [b"good", b""], None, 16, [None], object()], ids=repr
+    )
+    def test_what_is_no_secret_is_refused_at_once(self, secrets: Any) -> None:
+        """An empty or missing one would sign for everybody."""
+        with pytest.raises((TypeError, ValueError), match="secret"):
+            HMACDecorator(secrets, DictStore())
+
+    def test_arguments_in_the_wrong_order(self) -> None:
+        """A store is no secret, and a secret no store; the error shows neither."""
+        with pytest.raises(TypeError) as caught:
+            HMACDecorator(DictStore(), "hunter2")  # type: ignore[arg-type]
+        assert "hunter2" not in str(caught.value)
+        with pytest.raises(TypeError) as caught:
+            HMACDecorator("hunter2", "hunter2")  # type: ignore[arg-type]
+        assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["sha1", "sha256", "sha512", "sha3_256", "blake2b"])
+    def test_other_hashes(self, inner: KeyValueStore, legacy: bool, name: str) -> None:
+        """Any of a fixed size; a value signed with another is refused."""
+        hashfunc = getattr(hashlib, name)
+        store = HMACDecorator(SECRET, inner, hashfunc, legacy=legacy)
+        store.put("key", value(FRAME_BYTES + 1))
+        with store.open("key") as reader:
+            assert reader.read() == value(FRAME_BYTES + 1)
+        assert store.stat("key").size == FRAME_BYTES + 1
+        with pytest.raises(VerificationError):
+            HMACDecorator(SECRET, inner, hashlib.sha384, legacy=legacy).get("key")
+
+    def test_a_hash_without_a_size_is_refused(self, legacy: bool) -> None:
+        """It could not tell where the tag begins."""
+        with pytest.raises(ValueError, match="fixed digest"):
+            HMACDecorator(SECRET, DictStore(), hashlib.shake_256, legacy=legacy)  # type: ignore[arg-type]
+
+
+class TestOptions:
+    """Conditions, expiry and content type are the store's own."""
+
+    @pytest.fixture
+    def store(self, legacy: bool) -> HMACDecorator:
+        """Around a store that can do everything."""
+        return HMACDecorator(SECRET, DictStore(), legacy=legacy)
+
+    def test_expiry_and_content_type_pass(self, store: HMACDecorator) -> None:
+        """By every verb; a copy takes them along."""
+        store.put("put", b"1", 100, content_type="image/png")
+        store.put_file("file", iter([b"1"]), 100, content_type="image/png")
+        with store.open_write("writer", 100, content_type="image/png") as writer:
+            writer.write(b"1")
+        store.copy("put", "copy")
+        for key in store.keys():
+            assert store.stat(key).content_type == "image/png"
+            assert 99 < (store.stat(key).remaining_secs() or 0) <= 100
+        store.touch("put", 1000)
+        assert (store.stat("put").remaining_secs() or 0) > 999
+
+    def test_the_value_found_instead_is_the_plain_one(self, store: HMACDecorator) -> None:
+        """``PreconditionFailed.current`` can be merged without a further read."""
+        store.put("key", b"theirs")
+        etag = store.stat("key").etag
+
+        def writing() -> None:
+            with store.open_write("key", if_absent=True) as writer:
+                writer.write(b"mine")
+
+        for refused in (
+            lambda: store.put("key", b"mine", if_absent=True),
+            lambda: store.put("key", b"mine", if_match="other"),
+            lambda: store.put_file("key", iter([b"mine"]), if_absent=True),
+            lambda: store.delete("key", if_match="other"),
+            lambda: store.copy("key", "key", if_absent=True),
+            writing,
+        ):
+            with pytest.raises(PreconditionFailed) as caught:
+                refused()
+            current = caught.value.current
+            if current is not None:  # a copy onto itself was not read
+                assert current.data == b"theirs"
+                assert current.stat == store.stat("key")
+            assert caught.value.key == "key"
+        store.put("key", b"merged", if_match=etag)
+        assert store.get("key") == b"merged"
+
+    def test_a_forged_value_found_instead_is_not_shown(self, store: HMACDecorator) -> None:
+        """``current`` is None; the condition is refused as it has to be."""
+        store._inner.put("key", b"forged")
+        with pytest.raises(KeyExists) as caught:
+            store.put("key", b"mine", if_absent=True)
+        assert caught.value.current is None
+
+    def test_a_source_of_another_store_keeps_its_error(self, store: HMACDecorator) -> None:
+        """What the source raises is not retold as if it were ours."""
+        other = HMACDecorator("other secret", DictStore())
+        other._inner.put("theirs", other._inner.get(other.put("x", value(200_000)))[:-1])
+        with other.open("theirs") as source, pytest.raises(VerificationError) as caught:
+            store.put_file("mine", source)
+        assert caught.value.key == "theirs"
+        assert store.keys() == []
+
+
+class TestCopyAndMove:
+    """Values are bound to their key, so they are signed anew."""
+
+    @pytest.mark.parametrize("size", SIZES)
+    def test_they_verify_under_the_new_key(self, store: HMACDecorator, size: int) -> None:
+        """Copied and moved, and the moved one is gone from its old place."""
+        store.put("a", value(size))
+        store.copy("a", "b")
+        store.move("b", "c")
+        assert sorted(store) == ["a", "c"]
+        assert store.get("a") == store.get("c") == value(size)
+
+    def test_a_forged_value_is_not_signed_anew(self, store: HMACDecorator) -> None:
+        """That would launder it; nothing is written, nothing removed."""
+        store._inner.put("a", b"forged" * 50_000)
+        for verb in (store.copy, store.move):
+            with pytest.raises(VerificationError) as caught:
+                verb("a", "b")
+            assert caught.value.key == "a"
+        assert store.keys() == ["a"]
+
+    def test_a_missing_source(self, store: HMACDecorator) -> None:
+        """KeyNotFound, and the destination stays."""
+        store.put("b", b"1")
+        for verb in (store.copy, store.move):
+            with pytest.raises(KeyNotFound):
+                verb("a", "b")
+        assert store.get("b") == b"1"
+
+    def test_a_value_put_during_a_move_stays(self, legacy: bool) -> None:
+        """Only the version that was copied is removed."""
+        inner = DictStore()
+        store = HMACDecorator(SECRET, inner, legacy=legacy)
+
+        class Racing(DictStore):
+            def _put_file(self, key: str, file: Any, *options: Any) -> None:
+                super()._put_file(key, file, *options)
+                if key == "b":
+                    store.put("a", b"newer")
+
+        racing = Racing()
+        store._inner = racing
+        store.put("a", b"older")
+        store.move("a", "b")
+        assert store.get("b") == b"older"
+        assert store.get("a") == b"newer"
+
+
+class TestWriter:
+    """A value that comes piece by piece."""
+
+    def test_pieces_of_all_sizes(self, store: HMACDecorator) -> None:
+        """Nothing, one byte, a frame, many frames at once."""
+        data = value(5 * FRAME_BYTES)
+        with store.open_write("key") as writer:
+            for start, end in [(0, 0), (0, 1), (1, FRAME_BYTES), (FRAME_BYTES, len(data))]:
+                assert writer.write(data[start:end]) == end - start
+        assert store.get("key") == data
+
+    def test_nothing_is_seen_before_the_end(self, store: HMACDecorator) -> None:
+        """An aborted one leaves nothing; the old value stays until the commit."""
+        store.put("key", b"old")
+        writer = store.open_write("key")
+        writer.write(value(200_000))
+        assert store.get("key") == b"old"
+        writer.abort()
+        assert store.get("key") == b"old"
+        assert store.keys() == ["key"]
+
+    def test_its_key_is_signed_and_cannot_change(self, store: HMACDecorator) -> None:
+        """Another name at the end is a ValueError, and nothing is stored."""
+        writer = store.open_write("key")
+        writer.write(value(200_000))
+        writer.key = "other"
+        with pytest.raises(ValueError, match="cannot change its key"):
+            writer.commit()
+        assert store.keys() == []
+        assert writer.closed
+
+    def test_a_late_name_is_signed(self, store: HMACDecorator) -> None:
+        """A writer without a key gets it before the commit."""
+        writer = store._checked_open_write(None, PLAIN)
+        writer.write(value(200_000))
+        writer.key = "key"
+        assert writer.commit() == "key"
+        assert store.get("key") == value(200_000)
+
+
+def test_what_shows_inner_bytes_is_unsupported(tmp_path: Path, legacy: bool) -> None:
+    """URLs, local files and counters would go past the signatures; the capabilities say so."""
+    inner = WebFilesystemStore(tmp_path, "http://127.0.0.1/")
+    assert inner.capabilities.url_methods
+    assert inner.capabilities.local_path
+    store = HMACDecorator(SECRET, inner, legacy=legacy)
+    store.put("key", b"1")
+    can = store.capabilities
+    assert (can.copy, can.url_methods, can.local_path) == (False, frozenset(), False)
+    for verb in (store.url_for, store.local_path, store.increment):
+        with pytest.raises(Unsupported):
+            verb("key")
+    with pytest.raises(Unsupported):
+        HMACDecorator(SECRET, DictStore(), legacy=legacy).increment("count")
+
+
+def test_capabilities_that_stay() -> None:
+    """Everything that does not look into the value is as below."""
+    below, above = DictStore().capabilities, HMACDecorator(SECRET, DictStore()).capabilities
+    assert above == below._replace(copy=False)
+    old = HMACDecorator(SECRET, DictStore(), legacy=True).capabilities
+    assert old == below._replace(copy=False, pinned_reads=False)
+
+
+def test_ranges_touch_few_frames() -> None:
+    """Ten bytes of a value of 100 frames fetch a few frames and not the value."""
+    fetched = 0
+
+    class Counting(io.BytesIO):
+        def readinto(self, buffer: Any, /) -> int:
+            nonlocal fetched
+            size = super().readinto(buffer)
+            fetched += size
+            return size
+
+    class Remote(DictStore):
+        def _open(self, key: str) -> Reader:
+            data, found = self._fetch(key)
+            return Reader(Counting(data), found)  # type: ignore[arg-type]  # a raw file enough
+
+    store = HMACDecorator(SECRET, Remote())
+    data = value(100 * FRAME_BYTES)
+    store.put("key", data)
+    assert store.get_range("key", 50 * FRAME_BYTES + 3, 10) == data[50 * FRAME_BYTES + 3 :][:10]
+    assert fetched <= 4 * (FRAME_BYTES + 64)
+    fetched = 0
+    assert store.get_range("key", 10**9, 10) == b""
+    assert fetched <= 4 * (FRAME_BYTES + 64)
+
+
+class TestSecrecy:
+    """A secret is shown nowhere, and travels only where the store itself does."""
+
+    def test_no_text_shows_it(self, legacy: bool) -> None:
+        """Neither repr nor errors, of the store and of what it is made of."""
+        store = HMACDecorator(["hunter1", "hunter2"], DictStore(), legacy=legacy)
+        store._inner.put("key", b"forged" * 20)
+        with pytest.raises(VerificationError) as caught:
+            store.get("key")
+        with pytest.raises(VerificationError) as reading:
+            store.open("key").read()
+        for shown in (store, store._format, caught.value, reading.value):
+            assert "hunter" not in repr(shown) + str(shown)
+        assert b"hunter" not in pickle.dumps(caught.value)
+
+    def test_it_pickles(self, legacy: bool) -> None:
+        """The store that another process gets signs and verifies the same."""
+        store = HMACDecorator(["old", "new"], DictStore(), hashlib.sha512, legacy=legacy)
+        store.put("key", b"1")
+        copy = pickle.loads(pickle.dumps(store))
+        assert copy.get("key") == b"1"
+        copy.put("key", b"2")
+        store._inner.put("key", copy._inner.get("key"))
+        assert store.get("key") == b"2"
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        lambda store: PrefixDecorator("p-", HMACDecorator(SECRET, store)),
+        lambda store: HMACDecorator(SECRET, PrefixDecorator("p-", store)),
+        lambda store: URLEncodeKeysDecorator(HMACDecorator(SECRET, store)),
+        lambda store: HMACDecorator(SECRET, URLEncodeKeysDecorator(store)),
+        lambda store: HMACDecorator(SECRET, HMACDecorator("other", store)),
+        lambda store: HMACDecorator(SECRET, HMACDecorator("other", store, legacy=True)),
+    ],
+    ids=["prefix out", "prefix in", "encoded out", "encoded in", "twice", "both formats"],
+)
+def test_in_stacks(inner: KeyValueStore, stack: Any) -> None:
+    """Values, parts, sizes, errors and forgeries, in any order of decorators."""
+    store = stack(inner)
+    data = value(2 * FRAME_BYTES + 1)
+    store.put_file("key", DribblingFile(data, 30_000))
+    assert store.get("key") == data
+    assert store.stat("key").size == len(data)
+    assert store.get_range("key", FRAME_BYTES, 2) == data[FRAME_BYTES : FRAME_BYTES + 2]
+    store.move("key", "new")
+    assert store.get("new") == data
+    with pytest.raises(KeyNotFound) as missing:
+        store.get("key")
+    assert (missing.value.key, missing.value.store) == ("key", repr(store))
+    (inner_key,) = inner.keys()
+    inner.put(inner_key, inner.get(inner_key)[:-1])
+    with pytest.raises(VerificationError) as forged:
+        store.get("new")
+    assert (forged.value.key, forged.value.store) == ("new", repr(store))
+    with pytest.raises(VerificationError), store.open("new") as reader:
+        reader.read()
+
+
+def test_a_stream_takes_little_memory(tmp_path: Path, legacy: bool) -> None:
+    """64 MiB go in and out, through every streaming verb, in a few MiB."""
+    size = 64 * MIB
+    store = HMACDecorator(
+        SECRET, FilesystemStore(tmp_path / "store", durability="atomic"), legacy=legacy
+    )
+    with little_memory(4 * MIB):
+        store.put_file("key", Endless(size))
+        with store.open_write("written") as writer:
+            for _ in range(64):
+                writer.write(bytes(MIB))
+        store.copy("key", "copy")
+        store.get_file("key", tmp_path / "got")
+        with store.open("copy") as reader:
+            while reader.read(100_000):
+                pass
+    assert store.stat("key").size == store.stat("copy").size == size
+    assert (tmp_path / "got").stat().st_size == size
+
+
+def test_a_large_value_is_not_encoded_as_a_whole() -> None:
+    """A put of 64 MiB in memory takes only a little more."""
+    data, inner = bytes(64 * MIB), Sink()
+    store = HMACDecorator(SECRET, inner)
+    with little_memory(4 * MIB):
+        store.put("key", data)
+        with store.open_write("written") as writer:
+            writer.write(data)
+    assert inner.sizes["key"] == inner.sizes["written"] > 64 * MIB
+
+
+def test_a_failing_source_leaves_the_old_value(store: HMACDecorator) -> None:
+    """What it raises is passed on."""
+    store.put("key", b"old")
+    with pytest.raises(ConnectionResetError):
+        store.put_file("key", DribblingFile(value(200_000), 9_000, error=ConnectionResetError()))
+    assert store.get("key") == b"old"
+
+
+def test_a_failing_store_leaves_the_old_value_and_the_callers_file(tmp_path: Path) -> None:
+    """Errors at every place of a put; a file to be moved stays until the value is stored."""
+    faulty = FaultyStore(DictStore())
+    store = HMACDecorator(SECRET, faulty)
+    store.put("key", b"old")
+    source = tmp_path / "source"
+    source.write_bytes(b"new")
+    for verb in ("put", "put_file"):
+        faulty.fail_next(verb)
+        with pytest.raises(StoreError) as caught:
+            store.put("key", b"new") if verb == "put" else store.put_file("key", source, move=True)
+        assert caught.value.key == "key"
+        assert caught.value.store == repr(store)
+    assert source.read_bytes() == b"new"
+    assert store.get("key") == b"old"
+
+
+def test_many_verbs_name_the_culprit(store: HMACDecorator) -> None:
+    """One forged value among good ones: its key, and nothing of any value."""
+    store.put_many({"a": b"1", "b": b"2", "c": b"3"})
+    store._inner.put("b", b"forged")
+    with pytest.raises(VerificationError) as caught:
+        store.get_many(["a", "b", "c"])
+    assert caught.value.key == "b"
+    assert caught.value.store == repr(store)
+    assert store.get_many(["a", "c", "missing"]) == {"a": b"1", "c": b"3"}
+    assert sorted(key for key, _ in store.iter_stats()) == ["a", "b", "c"]
+
+
+def test_legacy_takes_ascii_keys_only() -> None:
+    """As minimalkv does, but with an error of ours and before anything happens."""
+    inner = DictStore(keys="path")
+    store = HMACDecorator(SECRET, inner, legacy=True)
+    for verb in (
+        lambda: store.put("é", b"1"),
+        lambda: store.put_file("é", iter([b"1"])),
+        lambda: store.open_write("é"),
+    ):
+        with pytest.raises(InvalidKey, match="ASCII"):
+            verb()
+    assert inner.keys() == []

@@ -1,0 +1,389 @@
+"""What an attacker who can write to the inner store may try against `HMACDecorator`."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvcore import DictStore, HMACDecorator, KeyValueStore
+from kvcore.decorators import hmac_frames
+from kvcore.decorators.hmac_frames import FRAME_BYTES, HEADER_BYTES
+from kvcore.errors import VerificationError
+from tests.decorators.stores import MinimalStore
+
+SECRET = b"a secret of 32 bytes, or of more."
+TAG_BYTES = 32
+FRAMED = FRAME_BYTES + TAG_BYTES
+SIZES = [0, 1, 20, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES]
+
+
+def value(size: int, seed: int = 0) -> bytes:
+    """Bytes in which every frame is another one."""
+    return b"".join((seed + at // 8).to_bytes(8, "big") for at in range(0, size, 8))[:size]
+
+
+def frame(raw: bytes, index: int) -> bytes:
+    """One frame of a stored value."""
+    return raw[HEADER_BYTES + index * FRAMED :][:FRAMED]
+
+
+class Stolen:
+    """What the attacker knows: stored values, all genuine at their place."""
+
+    def __init__(self, size: int) -> None:
+        self.inner = DictStore()
+        self.store = HMACDecorator(SECRET, self.inner)
+        self.data = value(size)
+
+        def stored(key: str, data: bytes) -> bytes:
+            self.store.put(key, data)
+            return self.inner.get(key)
+
+        self.older = stored("key", value(size, seed=7))
+        self.same_twice = stored("key", self.data)
+        self.longer = stored("key", self.data + b"more" * FRAME_BYTES)
+        self.other_key = stored("key2", self.data)
+        self.shorter_key = stored("ke", b"y" + self.data)
+        self.raw = stored("key", self.data)
+        other = HMACDecorator("another secret", DictStore())
+        other.put("key", self.data)
+        self.other_secret = other._inner.get("key")
+
+
+def flip(raw: bytes, at: int) -> bytes:
+    """One bit of one byte changed."""
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
+TAMPERINGS: dict[str, Callable[[Stolen], bytes]] = {
+    "emptied": lambda s: b"",
+    "one byte left": lambda s: s.raw[:1],
+    "only the magic": lambda s: s.raw[:4],
+    "only the header": lambda s: s.raw[:HEADER_BYTES],
+    "cut inside the header": lambda s: s.raw[: HEADER_BYTES - 1],
+    "last byte cut": lambda s: s.raw[:-1],
+    "tag cut": lambda s: s.raw[:-TAG_BYTES],
+    "cut to a frame": lambda s: s.raw[: HEADER_BYTES + FRAMED],
+    "cut to two frames": lambda s: s.raw[: HEADER_BYTES + 2 * FRAMED],
+    "cut to a frame of a longer one": lambda s: s.longer[: HEADER_BYTES + FRAMED],
+    "cut to three frames of a longer one": lambda s: s.longer[: HEADER_BYTES + 3 * FRAMED],
+    "byte appended": lambda s: s.raw + b"\0",
+    "tag appended": lambda s: s.raw + s.raw[-TAG_BYTES:],
+    "frame appended": lambda s: s.raw + frame(s.longer, 0),
+    "last frame twice": lambda s: s.raw + frame(s.raw, max(0, len(s.data) - 1) // FRAME_BYTES),
+    "value twice": lambda s: s.raw + s.raw,
+    "zeros appended": lambda s: s.raw + bytes(FRAMED),
+    "magic changed": lambda s: flip(s.raw, 0),
+    "unknown version": lambda s: s.raw[:4] + b"\x02" + s.raw[5:],
+    "version 0": lambda s: s.raw[:4] + b"\0" + s.raw[5:],
+    "salt changed": lambda s: flip(s.raw, 5),
+    "last of the salt changed": lambda s: flip(s.raw, HEADER_BYTES - 1),
+    "first byte changed": lambda s: flip(s.raw, HEADER_BYTES),
+    "tag changed": lambda s: flip(s.raw, len(s.raw) - 1),
+    "middle changed": lambda s: flip(s.raw, len(s.raw) // 2),
+    "tag of zeros": lambda s: s.raw[:-TAG_BYTES] + bytes(TAG_BYTES),
+    "salt of another": lambda s: s.raw[:5] + s.older[5:HEADER_BYTES] + s.raw[HEADER_BYTES:],
+    "body of another": lambda s: s.raw[:HEADER_BYTES] + s.older[HEADER_BYTES:],
+    "body of the same put before": lambda s: s.raw[:HEADER_BYTES] + s.same_twice[HEADER_BYTES:],
+    "tag of another": lambda s: s.raw[:-TAG_BYTES] + s.older[-TAG_BYTES:],
+    "other key": lambda s: s.other_key,
+    "shorter key, its rest in the value": lambda s: s.shorter_key,
+    "other secret": lambda s: s.other_secret,
+    "plain value": lambda s: s.data,
+    "first frame missing": lambda s: s.raw[:HEADER_BYTES] + s.raw[HEADER_BYTES + FRAMED :],
+    "first frame of the longer one": lambda s: (
+        s.raw[:HEADER_BYTES] + frame(s.longer, 0) + s.raw[HEADER_BYTES + FRAMED :]
+    ),
+    "frames swapped": lambda s: (
+        s.raw[:HEADER_BYTES]
+        + frame(s.raw, 1)
+        + frame(s.raw, 0)
+        + s.raw[HEADER_BYTES + 2 * FRAMED :]
+    ),
+    "frame twice": lambda s: (
+        s.raw[:HEADER_BYTES] + frame(s.raw, 0) * 2 + s.raw[HEADER_BYTES + 2 * FRAMED :]
+    ),
+    "minimalkv's format": lambda s: s.data + bytes(TAG_BYTES),
+}
+
+
+def read_in_blocks(store: KeyValueStore, _: Path) -> bytes:
+    """As a response streams."""
+    got = b""
+    with store.open("key") as reader:
+        while block := reader.read(10_000):
+            got += block
+    return got
+
+
+def read_from_behind(store: KeyValueStore, _: Path) -> bytes:
+    """The second half, then the first."""
+    with store.open("key") as reader:
+        middle = reader.stat.size // 2
+        reader.seek(middle)
+        end = reader.read()
+        reader.seek(0)
+        return reader.read(middle) + end
+
+
+def get_path(store: KeyValueStore, path: Path) -> bytes:
+    """Into a file by its path."""
+    store.get_file("key", path)
+    return path.read_bytes()
+
+
+def get_file(store: KeyValueStore, _: Path) -> bytes:
+    """Into a file object."""
+    file = io.BytesIO()
+    store.get_file("key", file)
+    return file.getvalue()
+
+
+def copied(store: KeyValueStore, _: Path) -> bytes:
+    """Under another key, where it is signed anew."""
+    store.copy("key", "copy")
+    return store.get("copy")
+
+
+READS: dict[str, Callable[[KeyValueStore, Path], bytes]] = {
+    "get": lambda store, _: store.get("key"),
+    "fetch": lambda store, _: store.fetch("key").data,
+    "get_many": lambda store, _: store.get_many(["key"])["key"],
+    "get_range": lambda store, _: store.get_range("key", 0),
+    "open": lambda store, _: store.open("key").read(),
+    "blocks": read_in_blocks,
+    "from behind": read_from_behind,
+    "get_file": get_file,
+    "get_file to a path": get_path,
+    "copy": copied,
+}
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def stolen(request: pytest.FixtureRequest) -> Stolen:
+    """What there is to work with, for each size."""
+    return Stolen(request.param)
+
+
+@pytest.fixture(params=[DictStore, MinimalStore])
+def inner(request: pytest.FixtureRequest) -> Any:
+    """A store with readers of its own, and one without."""
+    return request.param()
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+def test_a_whole_read_finds_it_out(
+    stolen: Stolen, inner: KeyValueStore, tampering: str, tmp_path: Path
+) -> None:
+    """Every verb raises VerificationError with key and store, and leaves nothing behind."""
+    raw = TAMPERINGS[tampering](stolen)
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    store = HMACDecorator(SECRET, inner)
+    inner.put("key", raw)
+    for read in READS.values():
+        if raw == stolen.raw:  # nothing was changed: there are not so many frames
+            assert read(store, target) == stolen.data
+            continue
+        with pytest.raises(VerificationError) as caught:
+            read(store, target)
+        assert caught.value.key == "key"
+        assert caught.value.store == repr(store)
+        assert target.read_bytes() == b"precious"
+        assert inner.keys() == ["key"]
+
+
+def test_every_tampering_is_one_somewhere() -> None:
+    """The table above tries what it says, at some size at least."""
+    known = [Stolen(size) for size in SIZES]
+    for name, tamper in TAMPERINGS.items():
+        assert any(tamper(stolen) != stolen.raw for stolen in known), name
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+def test_what_a_failed_copy_wrote_was_genuine(
+    stolen: Stolen, inner: KeyValueStore, tampering: str
+) -> None:
+    """A file object may get a part, but no byte that was not verified."""
+    inner.put("key", TAMPERINGS[tampering](stolen))
+    file = io.BytesIO()
+    try:
+        HMACDecorator(SECRET, inner).get_file("key", file)
+    except VerificationError:
+        pass
+    genuine = (stolen.data, stolen.data + b"more" * FRAME_BYTES)  # the longer one was put, too
+    assert any(whole.startswith(file.getvalue()) for whole in genuine)
+
+
+def test_an_older_value_of_the_same_key_is_not_found_out() -> None:
+    """What the documentation says is not protected: it was genuine once."""
+    stolen = Stolen(20)
+    stolen.inner.put("key", stolen.older)
+    assert stolen.store.get("key") == value(20, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("raw", "hint"),
+    [
+        (b"a value that was never signed, and long enough", "without HMACDecorator"),
+        (b"", "without HMACDecorator"),
+        (b"\x8aKVH\x02" + bytes(60), "version 2 .* knows version 1"),
+        (b"\x8aKVH\xff" + bytes(60), "version 255"),
+        (b"\x8aKVH\x01" + bytes(10), "cut"),
+        (b"\x8aKVH", "cut"),
+        (b"\x8aKVH\x01" + bytes(60), "changed"),
+    ],
+    ids=["plain", "empty", "version 2", "version 255", "cut salt", "cut magic", "zeros"],
+)
+def test_the_error_says_what_it_may_be(raw: bytes, hint: str) -> None:
+    """Whoever adds the decorator to an old store learns what to do."""
+    inner = DictStore({"key": raw})
+    for read in (READS["get"], READS["open"]):
+        with pytest.raises(VerificationError, match=hint):
+            read(HMACDecorator(SECRET, inner), Path())
+
+
+@pytest.mark.parametrize("size", [0, 5, 200_000])
+def test_the_legacy_format_finds_it_out_too(
+    inner: KeyValueStore, size: int, tmp_path: Path
+) -> None:
+    """Changed, cut, extended, of another key or secret: nothing is given out before all is read."""
+    store = HMACDecorator(SECRET, inner, legacy=True)
+    data = value(size)
+    store.put("key2", data)
+    other = inner.get("key2")
+    store.put("key", data)
+    raw = inner.get("key")
+    HMACDecorator(SECRET, inner).put("key", data)
+    ours = inner.get("key")
+    target = tmp_path / "target"
+    inner.delete("key2")
+    for tampered in (
+        *(b"", raw[:-1], raw[:31], raw[1:], raw + b"\0", raw[:-1] + b"\0", data, other, ours),
+        *(flip(raw, 0), flip(raw, len(raw) - 1), flip(raw, len(raw) // 2)),
+    ):
+        if tampered == raw:
+            continue
+        inner.put("key", tampered)
+        for read in READS.values():
+            with pytest.raises(VerificationError) as caught:
+                read(store, target)
+            assert caught.value.key == "key"
+            assert inner.keys() == ["key"]
+            assert not target.exists()
+    inner.put("key", raw)
+    with store.open("key") as reader:
+        assert reader.read(3) == data[:3]
+
+
+def test_a_forged_legacy_stream_gives_no_byte() -> None:
+    """minimalkv gave out the first bytes and found out at the end, if it came there."""
+    inner = DictStore()
+    store = HMACDecorator(SECRET, inner, legacy=True)
+    store.put("key", value(200_000))
+    inner.put("key", flip(inner.get("key"), 0))
+    with pytest.raises(VerificationError):
+        store.open("key")
+
+
+# From here with frames of 8 bytes, so that Hypothesis meets every border.
+
+SMALL = 8
+PIECES = st.one_of(
+    st.tuples(st.just("flip"), st.integers(0, 400)),
+    st.tuples(st.just("cut"), st.integers(0, 400)),
+    st.tuples(st.just("append"), st.binary(min_size=1, max_size=50)),
+    st.tuples(st.just("swap"), st.tuples(st.integers(0, 8), st.integers(0, 8))),
+    st.tuples(st.just("drop"), st.integers(0, 8)),
+    st.tuples(st.just("double"), st.integers(0, 8)),
+    st.tuples(st.just("splice"), st.tuples(st.integers(0, 8), st.integers(0, 2))),
+    st.tuples(st.just("header"), st.integers(0, 2)),
+)
+
+
+def tampered(raw: bytes, others: list[bytes], steps: list[tuple[str, Any]]) -> bytes:
+    """The stored value after what the attacker did, frame by frame and byte by byte."""
+    size = SMALL + TAG_BYTES
+    for step, how in steps:
+        head, body = raw[:HEADER_BYTES], raw[HEADER_BYTES:]
+        frames = [body[at : at + size] for at in range(0, len(body), size)]
+        if step == "flip" and raw:
+            raw = flip(raw, how % len(raw))
+        elif step == "cut":
+            raw = raw[: len(raw) - how]
+        elif step == "append":
+            raw += how
+        elif step == "header":
+            raw = others[how][:HEADER_BYTES] + body
+        elif frames:
+            number = (how if isinstance(how, int) else how[0]) % len(frames)
+            if step == "swap":
+                second = how[1] % len(frames)
+                frames[number], frames[second] = frames[second], frames[number]
+            elif step == "drop":
+                del frames[number]
+            elif step == "double":
+                frames.insert(number, frames[number])
+            elif step == "splice":
+                frames[number] = others[how[1]][HEADER_BYTES + number * size :][:size]
+            raw = head + b"".join(frames)
+    return raw
+
+
+@given(
+    st.binary(max_size=50),
+    st.lists(st.binary(max_size=50), min_size=2, max_size=2),
+    st.lists(PIECES, max_size=4),
+    st.lists(st.tuples(st.integers(0, 60), st.one_of(st.none(), st.integers(0, 60))), max_size=6),
+)
+def test_every_read_is_genuine_or_refused(
+    data: bytes,
+    other_values: list[bytes],
+    steps: list[tuple[str, Any]],
+    ranges: list[tuple[int, int | None]],
+) -> None:
+    """Whatever was done and whatever part is read: those very bytes, or VerificationError."""
+    with mock.patch.object(hmac_frames, "FRAME_BYTES", SMALL):
+        inner = DictStore()
+        store = HMACDecorator(["old", SECRET], inner)
+        others = []
+        for key, other in zip(["key", "key", "key2"], [*other_values, data], strict=True):
+            store.put(key, other)
+            others.append(inner.get(key))
+        store.put("key", data)
+        before = inner.get("key")
+        raw = tampered(before, others, steps)
+        inner.put("key", raw)
+        genuine = {before: data, others[0]: other_values[0], others[1]: other_values[1]}
+        expected = genuine.get(raw)
+        try:
+            assert store.get("key") == expected
+        except VerificationError:
+            assert expected is None
+        # A part of a value that was cut or extended may be read where it is genuine.
+        whole = data if raw[:HEADER_BYTES] == before[:HEADER_BYTES] else expected
+        if raw[:HEADER_BYTES] in {other[:HEADER_BYTES] for other in others[:2]}:
+            whole = other_values[0 if raw[:HEADER_BYTES] == others[0][:HEADER_BYTES] else 1]
+        for start, length in ranges:
+            end = None if length is None else start + length
+            try:
+                got = store.get_range("key", start, length)
+            except VerificationError:
+                assert expected is None
+            else:
+                assert whole is not None or got == b""
+                assert got == (whole or b"")[start:end]
+        try:
+            with store.open("key") as reader:
+                for start, length in ranges:
+                    reader.seek(start)
+                    got = reader.read(-1 if length is None else length)
+                    end = None if length is None else start + length
+                    assert got == (whole or b"")[start:end]
+        except VerificationError:
+            assert expected is None
