@@ -237,6 +237,17 @@ def test_a_large_picture_goes_both_ways_whole(site: Site, max_bytes: int) -> Non
     assert answer.body == data[262143:600001]
 
 
+@pytest.mark.parametrize("max_bytes", [60 * 1024 * 1024])
+def test_fifty_mebibytes_go_both_ways(site: Site, max_bytes: int) -> None:
+    """A picture of 50 MiB, whole. (How much memory that takes: tests/integrations.)"""
+    data = (PNG + bytes(1024 * 1024))[: 1024 * 1024] * 50
+    assert len(data) < max_bytes
+    key = upload(site, data)
+    answer = site.get(f"/pictures/{key}")
+    assert answer.headers["content-length"] == str(len(data))
+    assert answer.body == data
+
+
 def test_pages_of_other_sites_change_nothing(site: Site) -> None:
     """Neither delete nor upload by a form that stands elsewhere, in the name of a visitor."""
     key = upload(site)

@@ -1,0 +1,1 @@
+"""What is each framework's own; what they share is in tests/http."""

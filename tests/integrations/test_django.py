@@ -1,0 +1,169 @@
+"""What is Django's own: fields with generated keys, the view, the app's check, ASGI."""
+
+import asyncio
+import re
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.core.asgi import get_asgi_application
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db.migrations.writer import MigrationWriter
+from django.http import Http404
+from django.test import Client, RequestFactory
+from django.urls import include, path
+from kvcore_django import GeneratedKey, current_store, save_upload
+from kvcore_django.views import serve
+from pytest_django import Settings
+
+from example_sites.django_site.models import Picture
+from kvcore import ConfigError, DictStore
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
+
+
+# Fields
+
+
+def test_a_field_gets_generated_keys() -> None:
+    """Neither the name nor the extension of a client's file gets where it could do harm."""
+    make = GeneratedKey("pictures/{id}{ext}")
+    assert re.fullmatch(r"pictures/[0-9a-z]{26}\.jpg", make(None, "My Cat.JPEG"))
+    assert re.fullmatch(r"pictures/[0-9a-z]{26}\.bin", make(None, "../../evil.html"))
+    assert make(None, "a.png") != make(None, "a.png")
+
+
+def test_generated_keys_stand_in_migrations() -> None:
+    """As a call that gives an equal object, so no new migration is made for nothing."""
+    text, imports = MigrationWriter.serialize(GeneratedKey("p/{id}{ext}"))
+    assert (text, imports) == (
+        "kvcore_django.GeneratedKey('p/{id}{ext}')",
+        {"import kvcore_django"},
+    )
+    assert GeneratedKey("p/{id}") == GeneratedKey("p/{id}")
+    assert GeneratedKey("p/{id}") != GeneratedKey("q/{id}")
+    assert len({GeneratedKey("p/{id}"), GeneratedKey("p/{id}")}) == 1
+
+
+@pytest.mark.parametrize(
+    "template", ["fixed", "{id}/{name}", "a" * 70 + "{id}{ext}", "{unknown}{id}"]
+)
+def test_templates_that_cannot_serve_a_field_are_told(template: str) -> None:
+    """When the model is loaded: no id, unknown places, longer than a field's 100 characters."""
+    with pytest.raises((ConfigError, ValueError), match="template"):
+        GeneratedKey(template)
+
+
+@pytest.mark.django_db
+def test_the_site_has_all_its_migrations(settings: Settings) -> None:
+    """What the models say is what the migrations make."""
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.django_db
+def test_a_file_field_lives_in_a_store(settings: Settings) -> None:
+    """Saved through the model, or assigned by the key that `save_upload` returned."""
+    store = DictStore()
+    settings.KVCORE_STORES = {"default": store}
+    picture = Picture(size=len(PNG))
+    picture.file.save("My Cat.png", ContentFile(PNG))
+    assert re.fullmatch(r"[0-9a-z]{26}\.png", picture.file.name)
+    assert store.get(picture.file.name) == PNG
+    assert picture.file.url == f"/pictures/{picture.file.name}"
+
+    key = save_upload(ContentFile(PNG, name="x.html"))
+    other = Picture.objects.create(file=key, size=1)
+    other.refresh_from_db()
+    with other.file.open() as file:
+        assert file.read() == PNG
+    assert other.file.size == len(PNG)
+    other.file.delete()
+    assert store.keys() == [picture.file.name]
+
+
+# The setting
+
+
+def test_stores_are_one_per_process(settings: Settings) -> None:
+    """A name gives the same store to everybody, with keys as paths."""
+    settings.KVCORE_STORES = {"default": "memory://"}
+    current_store().put("a/b", b"value")
+    assert current_store("default").get("a/b") == b"value"
+    own = DictStore()
+    current_store(own).put("a/b", b"own")
+    assert own.with_keys("path").get("a/b") == b"own"
+
+
+def test_the_check_reads_the_setting(settings: Settings) -> None:
+    """`manage.py check` tells what is wrong, and where; nothing is opened for it."""
+    settings.KVCORE_STORES = {"default": "memory://", "media": "fs:///no/such/folder"}
+    call_command("check")
+    for wrong in ({"default": "memry://"}, ["memory://"], {"default": "fs:///a?colour=red"}):
+        settings.KVCORE_STORES = wrong
+        with pytest.raises(SystemCheckError, match=r"kvcore\.E001"):
+            call_command("check")
+
+
+# The view
+
+urlpatterns = [
+    path("media/", include("kvcore_django.urls")),
+    path("private/", include("kvcore_django.urls"), {"store": "private"}),
+]
+
+
+@pytest.mark.urls(__name__)
+def test_each_store_has_its_addresses(settings: Settings, client: Client) -> None:
+    """The URLs can be included once for each store."""
+    settings.KVCORE_STORES = {"default": DictStore({"x": b"one"}), "private": DictStore({"x": PNG})}
+    host = {"SERVER_NAME": "localhost"}
+    assert b"".join(client.get("/media/x", **host)) == b"one"
+    assert b"".join(client.get("/private/x", **host)) == PNG
+    assert client.get("/media/y", **host).status_code == 404
+    assert client.post("/media/x", **host).status_code == 405
+
+
+@pytest.mark.django_db  # closing a response looks after database connections
+def test_the_view_may_be_called_by_others() -> None:
+    """A view that asks who may see the file passes it a store and a name for the download."""
+    request, store = RequestFactory().get("/"), DictStore({"x": PNG})
+    response = serve(request, "x", store=store, filename="ü.png", as_attachment=True)
+    assert response["Content-Disposition"] == (
+        "attachment; filename=\"u.png\"; filename*=UTF-8''%C3%BC.png"
+    )
+    assert b"".join(response) == PNG
+    response.close()
+    with pytest.raises(Http404):
+        serve(request, "y", store=store)
+
+
+@pytest.mark.urls(__name__)
+def test_a_value_is_streamed_under_asgi(settings: Settings) -> None:
+    """In several blocks, without the warning (and the memory) of Django's own way."""
+    settings.KVCORE_STORES = {"default": DictStore({"x": PNG})}
+    settings.MIDDLEWARE = []
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/media/x",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "server": ("localhost", 80),
+    }
+
+    async def ask() -> list[dict[str, object]]:
+        communicator = ApplicationCommunicator(get_asgi_application(), scope)
+        await communicator.send_input({"type": "http.request", "body": b""})
+        messages = [await communicator.receive_output(30)]
+        while not messages[1:] or messages[-1].get("more_body"):
+            messages.append(await communicator.receive_output(30))
+        await communicator.wait(30)
+        return messages
+
+    start, *body = asyncio.run(ask())
+    assert start["status"] == 200
+    assert dict(start["headers"])[b"Content-Type"] == b"image/png"
+    assert b"".join(message.get("body", b"") for message in body) == PNG
+    assert max(len(message.get("body", b"")) for message in body) <= 256 * 1024
