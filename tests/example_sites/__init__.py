@@ -1,0 +1,1 @@
+"""The example sites' shared parts, and the demo that runs them on real servers."""
