@@ -65,7 +65,7 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
     known = sorted(names)
     # Bounded, as its time grows with the square of the length.
-    close = get_close_matches(word[:60].lower(), known, 1) if len(word) <= 60 else []
+    close = get_close_matches(word[:60].lower(), known, 1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(map(repr, known))}" if known else "; there are none"
