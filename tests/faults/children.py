@@ -115,6 +115,7 @@ def _read_all(answer: int, deadline: float | None) -> bytes:
 def become_nobody() -> None:
     """Go on without any privilege, if this process has some."""
     if os.geteuid() == 0:
+        importlib.import_module("datetime")  # of which ``stat`` is made, and may be ours to read
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
