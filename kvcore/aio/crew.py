@@ -80,19 +80,18 @@ class Call(Generic[_T]):
             mailbox = _mailboxes[self.loop] = _Mailbox()
         self._mailbox = mailbox
 
-    def make(self) -> bool:
-        """Make the call; ``False`` if it was dropped. For a thread of the crew."""
+    def make(self) -> None:
+        """Make the call, unless it was dropped. For a thread of the crew."""
         if not self._begun.acquire(blocking=False) or self._call is None:
-            return False
+            return
         try:
             self._result = self._call()
         except BaseException as error:  # noqa: BLE001  # raised where the call is awaited
             self.error = error
         self._call = None
-        return True
 
     def announce(self) -> None:
-        """Let the event loop know that the call was made."""
+        """Let the event loop know that the call is over."""
         self._mailbox.post(self)
 
     def drop(self) -> bool:
@@ -191,9 +190,8 @@ class Crew:
                 continue
             if call is None:  # dismissed
                 return
-            made = call.make()
+            call.make()
             with self._lock:  # first, or the caller's next call would start another thread
                 self._unfinished -= 1
-            if made:
-                call.announce()
+            call.announce()
             del call  # an idle thread keeps no value alive

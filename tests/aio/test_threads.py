@@ -19,6 +19,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from kvcore import AsyncStore, DictStore, KeyNotFound
+from kvcore.aio.crew import Call
 from kvcore.aio.threads import Threads
 from tests.aio.gated import Gate, GatedStore
 from tests.soak import count
@@ -43,6 +44,7 @@ def test_no_thread_before_the_first_call_and_none_after_the_last() -> None:
 
     async def main() -> None:
         store = AsyncStore(DictStore({"key": b"value"}))
+        store._driver = Threads(4, idle_secs=3600)  # they do not end by themselves
         assert ours() == []
         assert await store.get("key") == b"value"
         assert len(ours()) == 1
@@ -83,6 +85,27 @@ def test_a_call_after_closing_does_not_wait_for_one_before() -> None:
         gate.opened.set()
         assert await busy == b"value"
         await store.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_call_at_the_moment_of_closing_is_made() -> None:
+    """Another event loop closes the store just then: the call goes to the threads that follow."""
+
+    async def main() -> None:
+        driver = Threads(1)
+        old = driver._crew
+        driver.close()
+        assert not old.submit(Call(len))
+
+        class Closing:
+            def submit(self, call: object) -> bool:
+                driver._crew = old.anew()
+                return False
+
+        driver._crew = Closing()  # type: ignore[assignment]  # for this one moment
+        assert await driver.run(len, "four") == 4
+        driver.close()
 
     asyncio.run(main())
 
@@ -266,15 +289,16 @@ def test_an_idle_thread_keeps_no_value() -> None:
 
     async def main() -> None:
         driver = Threads(1)
-        given = Value()
-        answered = await driver.run(lambda value: (value, Value())[1], given)
-        refs = [weakref.ref(given), weakref.ref(answered)]
-        failing = Value()
-        refs.append(weakref.ref(failing))
+        failing, given = Value(), Value()
         with pytest.raises(TypeError):
             await driver.run(int, failing)  # type: ignore[arg-type]  # that is the test
-        del given, answered, failing
-        await asyncio.gather(*(driver.run(len, "") for _ in range(10)))
+        answered = await driver.run(lambda value: (value, Value())[1], given)
+        refs = [weakref.ref(value) for value in (failing, given, answered)]
+        del failing, given, answered
+        for _ in range(100_000):  # the thread may not have come to rest yet
+            if all(ref() is None for ref in refs):
+                break
+            await asyncio.sleep(0)
         assert [ref for ref in refs if ref() is not None] == []
         driver.close()
 
