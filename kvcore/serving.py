@@ -189,6 +189,8 @@ class ResponseBody:
         if not block:
             raise StoreError(f"the value ended {self._left} bytes too early")
         self._left -= len(block)
+        if not self._left:
+            await self.close()  # not all servers close what they have read to its end
         return block
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST
@@ -36,7 +37,7 @@ def show_or_upload(request: HttpRequest) -> HttpResponse:
     except UploadRefused as error:
         status, text = shelf.explain(error)
         return page(request, text, status)
-    Picture.objects.create(file=key, size=picture.size)
+    Picture.objects.create(file=key, size=default_storage.size(key))
     return HttpResponse(status=303, headers={"Location": "/"})
 
 

@@ -6,16 +6,20 @@ from typing import Self
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
-from django.views.decorators.http import require_safe
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
 from kvcore.serving import InlineBody, open_response_inline
 from kvcore_django.stores import current_store
 
 
-@require_safe
 def serve(
     request: HttpRequest,
     key: str,
@@ -30,11 +34,13 @@ def serve(
     name in ``KVCORE_STORES`` or a store, ``filename`` what a download is called (the last part of
     the key by default). A missing key is ``Http404``.
     """
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
     try:
         plan, body = open_response_inline(
             current_store(store),
             key,
-            str(request.method),
+            request.method,
             request.headers.get,
             filename=filename,
             as_attachment=as_attachment,

@@ -1,0 +1,56 @@
+"""Typed usage of the integrations, for type checkers: checked by pyright, never run."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import kvcore_django
+import kvcore_flask
+import kvcore_starlette
+from django.core.files.uploadedfile import UploadedFile as DjangoUpload
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from flask import Flask, Response
+from kvcore_django.storage import KVStorage
+from kvcore_django.views import serve
+from kvcore_starlette import StoreMiddleware, StoreResponse
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from werkzeug.datastructures import FileStorage
+
+from kvcore import AsyncStore, DictStore, KeyValueStore, StoredFile, Uploader
+
+
+def in_django(request: HttpRequest, file: DjangoUpload[bytes]) -> None:
+    assert_type(kvcore_django.save_upload(file), str)
+    kvcore_django.save_upload(file, store=DictStore(), content_types={"image/*"}, max_bytes=10)
+    kvcore_django.save_upload(file, max_size=10)  # pyright: ignore[reportCallIssue]
+    assert_type(kvcore_django.current_store("media"), KeyValueStore)
+    assert_type(serve(request, "key", as_attachment=True), HttpResponseBase)
+    assert_type(KVStorage(url="memory://").store, KeyValueStore)
+
+
+def in_flask(file: FileStorage) -> None:
+    kvcore_flask.KVCore(Flask("app")).init_app(Flask("other"))
+    assert_type(kvcore_flask.save_upload(file, template="a/{id}{ext}"), str)
+    assert_type(kvcore_flask.current_store(), KeyValueStore)
+    assert_type(kvcore_flask.send_from_store("default", "key", filename="a.png"), Response)
+
+
+async def in_starlette(request: Request, file: UploadFile) -> None:
+    Starlette().add_middleware(StoreMiddleware, stores={"default": "memory://"})
+    store = AsyncStore(DictStore())
+    assert_type(await kvcore_starlette.save_upload(file, request=request), str)
+    assert_type(await kvcore_starlette.save_upload(file, store=store), str)
+    await kvcore_starlette.save_upload(
+        file,
+        store=DictStore(),  # pyright: ignore[reportArgumentType] # an awaited one is needed
+    )
+    assert_type(StoreResponse(store, "key"), StoreResponse)
+
+
+def without_a_framework(store: KeyValueStore) -> None:
+    stored = Uploader(store, max_bytes=10).save(iter([b"a", b"b"]), name="a.txt")
+    assert_type(stored, StoredFile)
+    assert_type(stored.content_type, str)
