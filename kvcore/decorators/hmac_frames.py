@@ -292,10 +292,8 @@ class FrameReader(io.RawIOBase):
         if self._inner_at != start:
             self._inner.seek(start)
         self._index = self._inner_at = -1
-        framed = self._inner.read(end - start)
-        if len(framed) < end - start:
-            raise self._frames.error(_CUT)
-        self._data = self._frames.verified(index, memoryview(framed))
+        framed = memoryview(self._inner.read(end - start))
+        self._data = self._frames.verified(index, framed)
         self._index, self._inner_at = index, end
 
     def close(self) -> None:

@@ -220,6 +220,22 @@ def test_what_a_failed_copy_wrote_was_genuine(
     assert any(whole.startswith(file.getvalue()) for whole in genuine)
 
 
+def test_a_refused_reader_gives_nothing_more() -> None:
+    """Whoever reads on after the error gets it again, not the frame before nor the next."""
+    stolen = Stolen(3 * FRAME_BYTES)
+    stolen.inner.put("key", flip(stolen.raw, HEADER_BYTES + FRAMED + 5))
+    with stolen.store.open("key") as reader:
+        assert reader.read(FRAME_BYTES) == stolen.data[:FRAME_BYTES]
+        for _ in range(3):
+            with pytest.raises(VerificationError):
+                reader.read(10)
+        reader.seek(2 * FRAME_BYTES)
+        assert reader.read() == stolen.data[2 * FRAME_BYTES :]
+        reader.seek(FRAME_BYTES - 5)
+        with pytest.raises(VerificationError):
+            reader.read(10)
+
+
 def test_an_older_value_of_the_same_key_is_not_found_out() -> None:
     """What the documentation says is not protected: it was genuine once."""
     stolen = Stolen(20)
