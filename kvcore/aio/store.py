@@ -44,7 +44,8 @@ class AsyncKeyValueStore:
 
     Write logic that needs several operations once, as ``async def`` against this type; give it an
     `AsyncStore` in an event loop, and an `InlineStore` under `run_inline` elsewhere. All the work
-    is done by the synchronous store; how its calls are made is the driver's business.
+    is done by the synchronous store; how its calls are made is the driver's business. A form for
+    an async client overrides the verbs that the client has.
 
     ``in`` cannot be awaited, so it is ``await store.contains(key)``; ``close`` is ``aclose``.
     """

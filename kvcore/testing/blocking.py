@@ -1,4 +1,4 @@
-"""`BlockingStore`: an async store made to answer synchronous callers, so that the suite can ask it."""
+"""`BlockingStore`: an async store that answers synchronous callers, such as the suite."""
 
 from __future__ import annotations
 

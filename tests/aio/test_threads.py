@@ -160,6 +160,23 @@ def test_a_wrong_number_of_threads_is_refused(threads: object) -> None:
         AsyncStore(DictStore(), threads=threads)  # type: ignore[arg-type]  # that is the test
 
 
+def test_a_thread_that_cannot_start_fails_its_call_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no thread left: the error says so; when it has, all goes on."""
+
+    def refuse(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> None:
+        async with AsyncStore(DictStore({"key": b"value"})) as store:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse)
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    await store.get("key")
+            assert await store.get("key") == b"value"
+
+    asyncio.run(main())
+
+
 def test_several_event_loops_share_a_store_at_once() -> None:
     """Each task is woken in its own loop, with its own answer."""
     store = AsyncStore(DictStore(), threads=4)
