@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from kvcore.ttl import TtlSecs
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class Stat(NamedTuple):
@@ -37,8 +35,6 @@ def expiring_in(secs: float) -> datetime | None:
     >>> expiring_in(1e12) is None
     True
     """
-    from datetime import UTC, datetime, timedelta  # 4 ms that only those pay who ask
-
     try:
         return datetime.now(UTC) + timedelta(seconds=secs)
     except OverflowError:

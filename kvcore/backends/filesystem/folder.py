@@ -44,17 +44,18 @@ class Draft:
 
     def write(self, block: bytes) -> None:
         """Write all of ``block``."""
-        write_all(self.fd, block)
+        written = os.write(self.fd, block)
+        if written < len(block):
+            write_all(self.fd, memoryview(block)[written:])
 
     def settle(self) -> None:
-        """Close the file before it is shown, if its name is enough for that.
+        """Close the file before it is shown, which takes its name alone.
 
         Some file systems (NFS) tell only now that a block could not be written.
         """
-        if self.name is not None:
-            fd, self.fd = self.fd, -1
-            if fd >= 0:
-                os.close(fd)
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def close(self) -> None:
         """Close the file and remove the name that it had as a draft. Twice is no error."""

@@ -14,7 +14,7 @@ TIMEOUT_SECS = 30.0
 Longer means that its holder was stopped or hangs in a system call.
 """
 _FIRST_NAP_SECS = 0.00005
-_LONGEST_NAP_SECS = 0.005
+_LONGEST_NAP_SECS = 0.001
 
 if sys.platform == "win32":
     import msvcrt

@@ -89,7 +89,8 @@ class PosixFolder(Folder):
                 made.close()
 
     def close(self) -> None:
-        self.unlock()
+        if self._locked:
+            self.unlock()
         fd, self.fd = self.fd, None
         if fd is not None:
             let_go(fd)
@@ -206,7 +207,7 @@ class PosixFolder(Folder):
     def unlock(self) -> None:
         if self._locked:
             self._locked = False
-            unlock(self._descriptor())
+            unlock(self.fd)  # type: ignore[arg-type]  # what is locked is open
 
     def lock_identity(self) -> tuple[int, int]:
         found = self.status()

@@ -72,7 +72,7 @@ def sync_to_disk(fd: int) -> None:
         os.fsync(fd)
 
 
-def write_all(fd: int, block: bytes) -> None:
+def write_all(fd: int, block: bytes | memoryview) -> None:
     """Write the whole block, however little the system takes at a time."""
     written = os.write(fd, block)
     if written < len(block):

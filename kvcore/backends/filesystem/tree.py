@@ -100,12 +100,16 @@ class Tree:
         draft.folder.stamp(draft, (now, now), mode if self.perm is None else self.perm)
         if self.durable:
             sync_to_disk(draft.fd)
-        draft.settle()
+        if draft.name is not None:
+            draft.settle()
         made = False
         try:
             for _ in range(_TRIES):
                 try:
-                    self._show(draft, key, options)
+                    if "/" in key:
+                        self._show(draft, key, options)
+                    else:
+                        self._show_in(self.root, draft, key, options)
                     break
                 except OSError as error:
                     if error.errno not in NO_FOLDER:
@@ -128,9 +132,6 @@ class Tree:
             self._sync(key)
 
     def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
-        if "/" not in key:
-            self._show_in(self.root, draft, key, options)
-            return
         folder, name = self.folder_of(key)
         try:
             self._show_in(folder, draft, name, options)
