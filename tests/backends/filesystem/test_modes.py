@@ -1,5 +1,6 @@
 """Modes of files and directories: by the umask or as asked for, and settled before they show."""
 
+import functools
 import os
 import stat
 import subprocess
@@ -92,6 +93,13 @@ def test_perm_decides(
     assert modes_below(store.root) == ({perm}, {folder_perm})
 
 
+@functools.cache
+def journals(name: str) -> dict[str, list[tuple[str, str]]]:
+    """The calls that each verb makes on this form of the store."""
+    found = run_preloaded("tests.backends.filesystem.orders:journals", name)
+    return {verb: [(kind, path) for kind, path in calls] for verb, calls in found.items()}
+
+
 @pytest.mark.parametrize("name", STORES)
 @pytest.mark.parametrize(
     "verb", ["put", "put over", "put nested", "put_file", "put_file move", "copy"]
@@ -101,8 +109,7 @@ def test_file_is_settled_before_it_shows(name: str, verb: str) -> None:
 
     And each directory that was made is synced into the one above.
     """
-    found = run_preloaded("tests.backends.filesystem.orders:journal", name, verb)
-    calls = [tuple(call) for call in found]
+    calls = journals(name)[verb]
     key = {"put over": "root/a/old", "put nested": "root/b/c/new"}.get(verb, "root/a/new")
     shown = max(n for n, (kind, path) in enumerate(calls) if kind in ("link", "rename"))
     settling = ("write", "copy", "sendfile", "utime", "chmod")
@@ -118,8 +125,32 @@ def test_file_is_settled_before_it_shows(name: str, verb: str) -> None:
     assert not [n for n in unseen if n > synced and calls[n][0] in settling]
     after = [path for kind, path in calls[shown + 1 :] if kind == "sync"]
     assert os.path.dirname(key) in after
-    if verb == "put nested":
-        assert {"root", "root/b", "root/b/c"} <= set(after)
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize(
+    ("verb", "expected"),
+    [
+        ("put", {"root/a"}),
+        ("put nested", {"root", "root/b", "root/b/c"}),
+        # Made anew, often as the inodes that it had before.
+        ("put again", {"root", "root/b", "root/b/c"}),
+        # Whoever made the directories may have died before it synced them.
+        ("put after another", {"root", "root/b", "root/b/c"}),
+        ("put root", {".", "new", "new/root", "new/root/b", "new/root/b/c"}),
+        ("delete", {"root/a"}),
+        ("move", {"root", "root/a", "root/b"}),
+    ],
+)
+def test_directories_are_synced(name: str, verb: str, expected: set[str]) -> None:
+    """Each directory with a new entry is synced before a verb returns, up to what is known."""
+    calls = journals(name)[verb]
+    changing = ("unlink",) if verb == "delete" else ("link", "rename")
+    changed = min(n for n, (kind, _) in enumerate(calls) if kind in changing)
+    synced = {path for kind, path in calls if kind == "sync"}
+    late = {path for n, (kind, path) in enumerate(calls) if kind == "sync" and n > changed}
+    assert synced >= expected
+    assert late & expected
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")
