@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
 from kvcore import FilesystemStore, KeyExists, KeyNotFound, PreconditionFailed
+from kvcore.backends.filesystem import locks
 from tests.backends.filesystem.values import value, version_of
 from tests.backends.filesystem.variants import files_below, folders_below, new_store
 from tests.faults.children import race
@@ -189,10 +190,10 @@ def write_past_conditions(store: FilesystemStore, rounds: int) -> Any:
     def plain() -> Any:
         overwritten, resurrected = 0, 0
         for number in range(rounds):
-            store.put(key, b"%d" % number)
-            for _ in range(3):
-                if store.get(key) != b"%d" % number:
-                    overwritten += 1
+            for again in range(8):
+                data = b"%d %d" % (number, again)
+                store.put(key, data)
+                overwritten += sum(store.get(key) != data for _ in range(3))
             etag = store.stat(key).etag
             if number % 2:
                 store.delete(key)
@@ -203,9 +204,7 @@ def write_past_conditions(store: FilesystemStore, rounds: int) -> Any:
                         break
                     except PreconditionFailed:
                         etag = store.stat(key).etag
-            for _ in range(3):
-                if key in store:
-                    resurrected += 1
+            resurrected += sum(key in store for _ in range(3))
         with open(done, "ab"):
             pass
         return {"overwritten": overwritten, "resurrected": resurrected}
@@ -367,19 +366,15 @@ def move(store: FilesystemStore, files: int, rounds: int) -> Any:
 
 @in_new_root
 def cross(store: FilesystemStore, rounds: int) -> Any:
-    """Two move A → B and two B → A, with values in both: nobody waits in a ring."""
-    for key in ("a/1", "a/2", "b/3", "b/4"):
-        store.put(key, key.encode())
+    """Each of four moves a value of his own from A to B and back, two the other way round."""
+    locks.TIMEOUT_SECS = 10
+    for me in range(4):
+        store.put(f"{'ab'[me % 2]}/{me}", b"value")
 
-    def swap(source: str, dest: str) -> int:
-        moved = 0
+    def swap(me: int) -> None:
         for number in range(rounds):
-            try:
-                store.move(f"{source}/{number % 4 + 1}", f"{dest}/{number % 4 + 1}")
-                moved += 1
-            except KeyNotFound:
-                pass
-        return moved
+            source, dest = "ab" if (me + number) % 2 == 0 else "ba"
+            store.move(f"{source}/{me}", f"{dest}/{me}", if_absent=me > 1)
 
-    moved = race(*(worker(swap, *pair) for pair in (("a", "b"), ("b", "a")) * 2))
-    return {"moved": sum(moved), "found": sorted(store.get(key).decode()[-1] for key in store)}
+    race(*(worker(swap, me) for me in range(4)))
+    return sorted(key for key in store if store.get(key) == b"value")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kvcore import FilesystemStore, KeyExists, KeyNotFound, PreconditionFailed
+from kvcore import FilesystemStore, KeyExists, KeyNotFound, PreconditionFailed, StoreError
 from tests.services import require
 
 
@@ -261,6 +261,24 @@ def test_refused_put_leaves_no_folders(store: FilesystemStore) -> None:
     with pytest.raises(PreconditionFailed):
         store.put("g/h", b"new", if_present=True)
     assert set(os.listdir(store.root)) - {".kvcore-lock"} == {"a", "b"}
+
+
+def test_put_that_fails_half_way_down_leaves_no_folders(
+    store: FilesystemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the second of three directories cannot be made, the first does not stay."""
+    store.put("key", b"value")
+    mkdir = os.mkdir
+
+    def fail(path: str, *args: object, **kwargs: object) -> None:
+        if path.endswith("b"):
+            raise OSError(28, "No space left on device")
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "mkdir", fail)
+    with pytest.raises(StoreError):
+        store.put("a/b/c/new", b"new")
+    assert set(os.listdir(store.root)) - {".kvcore-lock"} == {"key"}
 
 
 def test_delete_leaves_foreign_files_and_their_folders(store: FilesystemStore) -> None:
