@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kvcore import Stat
-from kvcore.serving import ResponsePlan, byte_range, plan_response
+from kvcore import DictStore, KeyNotFound, Reader, Stat, StoreError
+from kvcore.serving import ResponsePlan, byte_range, open_response_inline, plan_response
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"." * 92
 MODIFIED = datetime(2026, 11, 23, 12, 0, 0, 700_000, UTC)
@@ -207,3 +207,56 @@ def test_an_empty_value_has_no_ranges() -> None:
     """Nothing is sent whole rather than refused."""
     answer = plan(b"", Stat(0), Range="bytes=0-")
     assert (answer.status, answer.headers["Content-Length"]) == (200, "0")
+
+
+class Watched(DictStore):
+    """Remembers what was opened, and may promise more than there is."""
+
+    def __init__(self, data: bytes, excess: int = 0) -> None:
+        super().__init__({"key": data})
+        self.opened: list[Reader] = []
+        self._excess = excess
+
+    def _open(self, key: str) -> Reader:
+        reader = super()._open(key)
+        reader.stat = reader.stat._replace(size=reader.stat.size + self._excess)
+        self.opened.append(reader)
+        return reader
+
+
+def test_a_body_gives_the_bytes_of_its_plan_and_closes_itself() -> None:
+    """In blocks of a bounded size; read to its end, nothing is open, whether closed or not."""
+    store = Watched(PNG * 10_000)
+    asked = {"Range": "bytes=10-900000"}
+    plan, body = open_response_inline(store, "key", "GET", asked.get)
+    assert body is not None
+    blocks = list(body)
+    assert b"".join(blocks) == (PNG * 10_000)[10:900_001]
+    assert len(b"".join(blocks)) == plan.length
+    assert max(map(len, blocks)) <= 256 * 1024
+    assert store.opened[0].closed
+    body.close()
+
+
+@pytest.mark.parametrize(("method", "asked"), [("HEAD", {}), ("GET", {"Range": "bytes=9999-"})])
+def test_without_a_body_nothing_stays_open(method: str, asked: dict[str, str]) -> None:
+    """HEAD, 304 and 416 read the first bytes at most."""
+    store = Watched(PNG)
+    _, body = open_response_inline(store, "key", method, asked.get)
+    assert body is None
+    assert store.opened[0].closed
+
+
+def test_a_failure_leaves_nothing_open() -> None:
+    """A method that cannot be answered, a key that is not there, a value that ends too early."""
+    store = Watched(PNG, excess=1)
+    with pytest.raises(ValueError, match="POST"):
+        open_response_inline(store, "key", "POST", {}.get)
+    with pytest.raises(KeyNotFound):
+        open_response_inline(store, "nope", "GET", {}.get)
+    _, body = open_response_inline(store, "key", "GET", {}.get)
+    assert body is not None
+    with pytest.raises(StoreError, match="1 bytes too early"):
+        list(body)
+    body.close()
+    assert all(reader.closed for reader in store.opened)

@@ -11,14 +11,14 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.migrations.writer import MigrationWriter
 from django.http import Http404
-from django.test import Client, RequestFactory
+from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.urls import include, path
 from kvcore_django import GeneratedKey, current_store, save_upload
 from kvcore_django.views import serve
 from pytest_django import Settings
 
 from example_sites.django_site.models import Picture
-from kvcore import ConfigError, DictStore
+from kvcore import ConfigError, DictStore, Reader
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
@@ -167,3 +167,19 @@ def test_a_value_is_streamed_under_asgi(settings: Settings) -> None:
     assert dict(start["headers"])[b"Content-Type"] == b"image/png"
     assert b"".join(message.get("body", b"") for message in body) == PNG
     assert max(len(message.get("body", b"")) for message in body) <= 256 * 1024
+
+
+@pytest.mark.django_db  # closing a response looks after database connections
+def test_what_is_not_read_is_closed_under_asgi() -> None:
+    """A client that goes away leaves no file open."""
+    opened = []
+
+    class Watched(DictStore):
+        def _open(self, key: str) -> Reader:
+            opened.append(super()._open(key))
+            return opened[-1]
+
+    response = serve(AsyncRequestFactory().get("/"), "x", store=Watched({"x": PNG}))
+    assert response.is_async
+    response.close()
+    assert [reader.closed for reader in opened] == [True]
