@@ -307,11 +307,13 @@ class TestOptions:
 
     def test_a_source_of_another_store_keeps_its_error(self, store: HMACDecorator) -> None:
         """What the source raises is not retold as if it were ours."""
-        other = HMACDecorator("other secret", DictStore())
+        other = HMACDecorator("other secret", PrefixDecorator("o-", DictStore()))
         other._inner.put("theirs", other._inner.get(other.put("x", value(200_000)))[:-1])
-        with other.open("theirs") as source, pytest.raises(VerificationError) as caught:
-            store.put_file("mine", source)
-        assert caught.value.key == "theirs"
+        for mine in (store, PrefixDecorator("th", store), URLEncodeKeysDecorator(store)):
+            with other.open("theirs") as source, pytest.raises(VerificationError) as caught:
+                mine.put_file("mine", source)
+            assert caught.value.key == "theirs"
+            assert caught.value.store == repr(other)
         assert store.keys() == []
 
 
