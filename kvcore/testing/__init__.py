@@ -37,7 +37,8 @@ _HOME = {
 
 # A failing assert of the kit then shows its values, as one in the author's own module does.
 if "pytest" in sys.modules:
-    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.contract", f"{__name__}.machine")
+    _asserting = [f"{__name__}.{name}" for name in ("contract", "machine", "model")]
+    sys.modules["pytest"].register_assert_rewrite(*_asserting)
 
 
 def __getattr__(name: str) -> object:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     rule,
     run_state_machine_as_test,
@@ -26,32 +27,24 @@ from kvcore.errors import (
     Unsupported,
 )
 from kvcore.testing.clock import Clock
+from kvcore.testing.contract.listing import cut
+from kvcore.testing.contract.put_file import SourceBroke
 from kvcore.testing.files import DribblingFile
+from kvcore.testing.model import Model, check_stat, error_of
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs
 
-_NAMES = ["a", "ab", "b", "A", "a.b", "a-b", "a_b", "dir/a", "dir/b", "dir/sub/a", "é", "e\u0301"]
-_KEYS = st.sampled_from(_NAMES) | st.text("ab/.-_%é 😀\n", min_size=1, max_size=5)
-_PREFIXES = st.sampled_from(["", "a", "di", "dir", "dir/", "dir/s", "é", "_", "%", "../"]) | _KEYS
-_DATA = st.binary(max_size=20) | st.sampled_from([b"7", b"-7", b"x" * 65536, bytes(70_001)])
+# Few, so that steps meet; where "/" is legal "-" becomes one.
+_NAMES = ["a", "A", "ab", "dir-a", "dir-b"]
+_KEYS = st.sampled_from(_NAMES)
+_ODD_KEYS = st.text("aA/.-_%*é\u0301 😀\n\0", min_size=1, max_size=5)
+_PREFIXES = st.sampled_from(["", "a", "di", "dir-", "dir/", "dir/a", "_", "%", "../"]) | _ODD_KEYS
+_DATA = st.sampled_from([b"", b"7", b"-7", b"x" * 65536, bytes(70_001)]) | st.binary(max_size=20)
 _CONDITIONS = st.sampled_from([None, None, None, "if_absent", "if_present", "if_match", "stale"])
 # Numbers of seconds and steps of the clock whose sums never meet: nothing expires "just now".
 _TTLS: st.SearchStrategy[TtlSecs] = st.sampled_from([None, None, NOT_SET, FOREVER, 10, 100, 1000])
 _STEPS_SECS = st.sampled_from([7.3, 53.7, 501.1])
 _WAYS = st.sampled_from(["put", "file", "crumbs", "chunks", "writer", "many"])
 _CONTENT_TYPES = st.sampled_from([None, None, "image/png"])
-
-
-class _Value(NamedTuple):
-    """What the model knows of a value."""
-
-    data: bytes
-    expires: float | None  # on the machine's clock
-    content_type: str | None
-    etag: str | None
-
-
-class SourceBroke(Exception):
-    """What a source of the machine raises half way."""
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -92,8 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.clock: Clock = Clock()
         self.store: KeyValueStore = self.make_store(self.clock)
-        self.values: dict[str, _Value] = {}
-        self.etags: dict[str, dict[str | None, bytes]] = {}
+        self.model: Model = Model(self.clock)
         self.readers: list[tuple[Reader, Stat, bytes]] = []
 
     def teardown(self) -> None:
@@ -102,66 +94,34 @@ class StoreMachine(RuleBasedStateMachine):
             self.read_on(0, 100_000)
         self.store.close()
 
-    # The model
-
-    def _live(self, key: str) -> _Value | None:
-        value = self.values.get(key)
-        if value is not None and value.expires is not None and value.expires <= self.clock():
-            del self.values[key]
-            return None
-        return value
-
-    def _expiry(self, ttl_secs: TtlSecs) -> float | None:
-        if ttl_secs is None:
-            ttl_secs = self.store.default_ttl_secs
-        return None if ttl_secs is None or isinstance(ttl_secs, str) else self.clock() + ttl_secs
-
-    def _is_legal(self, key: str) -> bool:
-        """Whether the store takes the key; if not, see that it is refused."""
-        if key in self.store.keyspace:
-            return True
-        assert self._error(lambda: self.store.get(key), InvalidKey) is not None
-        return False
-
-    def _is_barred(self, key: str) -> bool:
-        """Whether a folder may refuse the key, because it holds a longer or shorter one."""
-        live = [other for other in list(self.values) if self._live(other)]
-        return any(o.startswith(f"{key}/") or key.startswith(f"{o}/") for o in live)
-
-    def _error(
-        self, call: Callable[[], object], *expected: type[KvcoreError]
-    ) -> KvcoreError | None:
-        """The error of a call, which may be one of the expected ones."""
-        try:
-            call()
-        except expected as error:
-            return error
-        return None
+    def _named(self, key: str) -> str:
+        return key.replace("-", "/") if "a/b" in self.store.keyspace else key
 
     def _note(self, key: str, data: bytes, expires: float | None, content_type: str | None) -> None:
-        """Remember what was stored, and look at its etag."""
-        found = self.store.stat(key)
-        seen = self.etags.setdefault(key, {})
-        if found.etag is not None:
-            assert seen.setdefault(found.etag, data) == data, "one etag for two values"
-        kept = content_type if self.store.capabilities.content_type else None
-        self.values[key] = _Value(data, expires, kept, found.etag)
-
-    def _condition(self, key: str, kind: str | None) -> tuple[dict[str, Any], bool]:
-        """The option to ask with, and whether it holds."""
-        value = self._live(key)
-        if kind is None:
-            return {}, True
-        if kind == "if_absent":
-            return {kind: True}, value is None
-        if kind == "if_present":
-            return {kind: True}, value is not None
-        etags = [etag for etag in self.etags.get(key, ()) if etag] or ["no-such-etag"]
-        current = None if value is None else value.etag
-        etag = current if kind == "if_match" and current is not None else etags[0]
-        return {"if_match": etag}, value is not None and etag == current
+        self.model.note(self.store, key, data, expires, content_type)
 
     # Writing
+
+    @initialize(data=_DATA, ttl_secs=_TTLS)
+    def begin(self, data: bytes, ttl_secs: TtlSecs) -> None:
+        """Something is there from the start."""
+        self.put("a", data, "put", None, None, "image/png")
+        self.put("dir-a", data, "file", None, ttl_secs, None)
+
+    @rule(key=_ODD_KEYS, data=_DATA)
+    def put_odd_key(self, key: str, data: bytes) -> None:
+        """Any text is a key like the others, or refused by all verbs."""
+        barred = self.model.is_barred(key)
+        error = error_of(lambda: self.store.put(key, data), KvcoreError)
+        if key not in self.store.keyspace:
+            assert isinstance(error, InvalidKey), error
+            assert error_of(lambda: self.store.get(key), InvalidKey)
+        elif error is None:
+            self._note(key, data, self.model.expiry(self.store, None), None)
+            assert self.store.get(key) == data
+        else:
+            assert barred, error
+            assert isinstance(error, KeyExists), error
 
     @rule(
         key=_KEYS,
@@ -181,25 +141,24 @@ class StoreMachine(RuleBasedStateMachine):
         content_type: str | None,
     ) -> None:
         """A put by any verb, with any option."""
-        if not self._is_legal(key):
-            return
+        key = self._named(key)
         can = self.store.capabilities
-        condition, holds = self._condition(key, kind)
+        condition, holds = self.model.condition(key, kind)
         options = {**condition, "content_type": content_type, "ttl_secs": ttl_secs}
         if way == "many":
             condition, holds, content_type = {}, True, None
-        barred = self._is_barred(key)
-        error = self._error(lambda: self._write(key, data, way, options), KvcoreError)
+        barred = self.model.is_barred(key)
+        error = error_of(lambda: self._write(key, data, way, options), KvcoreError)
         timed = isinstance(ttl_secs, int)
         if (timed and not can.ttl) or not all(getattr(can, name) for name in condition):
             assert isinstance(error, Unsupported), error
         elif not holds:
             assert isinstance(error, PreconditionFailed), error
             assert isinstance(error, KeyExists) == (kind == "if_absent")
-            value = self._live(key)
+            value = self.model.get(key)
             assert error.current is None or (value and error.current.data == value.data)
         elif error is None:
-            self._note(key, data, self._expiry(ttl_secs), content_type)
+            self._note(key, data, self.model.expiry(self.store, ttl_secs), content_type)
         else:
             error = next(iter(getattr(error, "errors", {}).values()), error)
             assert barred, error
@@ -225,8 +184,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=_KEYS, data=_DATA, by_writer=st.booleans())
     def put_half(self, key: str, data: bytes, by_writer: bool) -> None:
         """A source that breaks off changes nothing."""
-        if not self._is_legal(key):
-            return
+        key = self._named(key)
         try:
             if by_writer:
                 with self.store.open_write(key) as writer:
@@ -240,41 +198,39 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=_KEYS, kind=st.sampled_from([None, "if_match", "stale"]))
     def delete(self, key: str, kind: str | None) -> None:
         """A delete of whatever is there, or of one version."""
-        if not self._is_legal(key):
-            return
-        condition, holds = self._condition(key, kind)
-        error = self._error(lambda: self.store.delete(key, **condition), KvcoreError)
+        key = self._named(key)
+        condition, holds = self.model.condition(key, kind)
+        error = error_of(lambda: self.store.delete(key, **condition), KvcoreError)
         if condition and not self.store.capabilities.delete_if_match:
             assert isinstance(error, Unsupported), error
         elif not holds:
             assert isinstance(error, PreconditionFailed), error
         else:
             assert error is None, error
-            self.values.pop(key, None)
+            self.model.remove(key)
 
     @rule(keys=st.lists(_KEYS, max_size=4))
     def delete_many(self, keys: list[str]) -> None:
         """Many at once."""
-        legal = [key for key in keys if self._is_legal(key)]
-        self.store.delete_many(legal)
-        for key in legal:
-            self.values.pop(key, None)
+        names = [self._named(key) for key in keys]
+        self.store.delete_many(names)
+        for key in names:
+            self.model.remove(key)
 
     @rule(source=_KEYS, dest=_KEYS, if_absent=st.booleans(), moving=st.booleans())
     def copy_or_move(self, source: str, dest: str, if_absent: bool, moving: bool) -> None:
         """A copy or a move; time to live and content type go along."""
-        if not (self._is_legal(source) and self._is_legal(dest)):
-            return
-        value, barred = self._live(source), self._is_barred(dest)
+        source, dest = self._named(source), self._named(dest)
+        value, barred = self.model.get(source), self.model.is_barred(dest)
         verb = self.store.move if moving else self.store.copy
-        error = self._error(lambda: verb(source, dest, if_absent=if_absent), KvcoreError)
+        error = error_of(lambda: verb(source, dest, if_absent=if_absent), KvcoreError)
         if if_absent and not self.store.capabilities.if_absent:
             assert isinstance(error, Unsupported), error
         elif value is None:
             # With a taken destination either answer is right.
-            refused = if_absent and self._live(dest) is not None
+            refused = if_absent and self.model.get(dest) is not None
             assert isinstance(error, (KeyNotFound, KeyExists) if refused else KeyNotFound), error
-        elif if_absent and self._live(dest) is not None:
+        elif if_absent and self.model.get(dest) is not None:
             assert isinstance(error, KeyExists), error
         elif error is not None:
             assert barred, error
@@ -282,35 +238,33 @@ class StoreMachine(RuleBasedStateMachine):
         elif source != dest:
             self._note(dest, value.data, value.expires, value.content_type)
             if moving:
-                del self.values[source]
+                self.model.remove(source)
 
     @rule(key=_KEYS, ttl_secs=_TTLS)
     def touch(self, key: str, ttl_secs: TtlSecs) -> None:
         """A new time to live."""
-        if not self._is_legal(key):
-            return
-        value = self._live(key)
-        error = self._error(lambda: self.store.touch(key, ttl_secs), KvcoreError)
+        key = self._named(key)
+        value = self.model.get(key)
+        error = error_of(lambda: self.store.touch(key, ttl_secs), KvcoreError)
         if not self.store.capabilities.touch:
             assert isinstance(error, Unsupported), error
         elif value is None:
             assert isinstance(error, KeyNotFound), error
         else:
             assert error is None, error
-            self._note(key, value.data, self._expiry(ttl_secs), value.content_type)
+            self._note(key, value.data, self.model.expiry(self.store, ttl_secs), value.content_type)
 
     @rule(key=_KEYS, by=st.integers(-10, 10) | st.just(2**62), ttl_secs=_TTLS)
     def increment(self, key: str, by: int, ttl_secs: TtlSecs) -> None:
         """Counting, also what is no counter."""
-        if not self._is_legal(key):
-            return
-        can, value, barred = self.store.capabilities, self._live(key), self._is_barred(key)
-        error = self._error(lambda: self.store.increment(key, by, ttl_secs), KvcoreError)
+        key = self._named(key)
+        can, value, barred = self.store.capabilities, self.model.get(key), self.model.is_barred(key)
+        error = error_of(lambda: self.store.increment(key, by, ttl_secs), KvcoreError)
         timed = isinstance(ttl_secs, int)
         if not (self.increments and can.if_absent and can.if_match) or (timed and not can.ttl):
             assert isinstance(error, Unsupported), error
         elif value is None and error is None:
-            self._note(key, b"%d" % by, self._expiry(ttl_secs), None)
+            self._note(key, b"%d" % by, self.model.expiry(self.store, ttl_secs), None)
         elif value is None:
             assert barred, error
             assert isinstance(error, KeyExists), error
@@ -334,7 +288,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(ttl_secs=_TTLS)
     def set_default(self, ttl_secs: TtlSecs) -> None:
         """Another default time to live."""
-        error = self._error(lambda: setattr(self.store, "default_ttl_secs", ttl_secs), Unsupported)
+        error = error_of(lambda: setattr(self.store, "default_ttl_secs", ttl_secs), Unsupported)
         timed = isinstance(ttl_secs, int)
         assert (error is not None) == (timed and not self.store.capabilities.ttl)
 
@@ -356,22 +310,19 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=_KEYS, start=st.integers(0, 30), length=st.none() | st.integers(0, 30))
     def read(self, key: str, start: int, length: int | None) -> None:
         """All verbs that read a value agree with the model."""
-        if not self._is_legal(key):
-            return
-        value = self._live(key)
+        key = self._named(key)
+        value = self.model.get(key)
         assert (key in self.store) == (value is not None)
         if value is None:
             for verb in (self.store.get, self.store.fetch, self.store.stat, self.store.open):
-                assert self._error(lambda verb=verb: verb(key), KeyNotFound), verb  # type: ignore[misc]
+                assert error_of(lambda verb=verb: verb(key), KeyNotFound), verb  # type: ignore[misc]
             return
-        end = None if length is None else start + length
-        assert self.store.get_range(key, start, length) == value.data[start:end]
+        for first, size in [(start, length), (0, 1), (1, 3)]:
+            end = None if size is None else first + size
+            assert self.store.get_range(key, first, size) == value.data[first:end]
         data, found = self.store.fetch(key)
         assert data == value.data
-        assert found.size == len(data)
-        assert found.etag == value.etag
-        assert found.content_type == value.content_type
-        assert (found.expires is None) == (value.expires is None)
+        check_stat(found, value)
         file = io.BytesIO()
         self.store.get_file(key, file)
         assert file.getvalue() == data
@@ -379,7 +330,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=_KEYS)
     def open_reader(self, key: str) -> None:
         """A reader that is kept while others change the value."""
-        if self._is_legal(key) and (value := self._live(key)) and len(self.readers) < 5:
+        key = self._named(key)
+        if (value := self.model.get(key)) and len(self.readers) < 5:
             reader = self.store.open(key)
             self.readers.append((reader, reader.stat, value.data))
 
@@ -397,27 +349,26 @@ class StoreMachine(RuleBasedStateMachine):
             reader.close()
             del self.readers[number]
 
-    @rule(prefix=_PREFIXES, delimiter=st.sampled_from(["/", "a", "-", "é", "r/"]))
-    def list_some(self, prefix: str, delimiter: str) -> None:
-        """Listings with a prefix, cut by a delimiter, with their stats."""
+    @rule(prefix=_PREFIXES)
+    def list_some(self, prefix: str) -> None:
+        """Listings with a prefix, cut by delimiters, with their stats."""
         if not self.store.capabilities.list:
-            assert self._error(lambda: self.store.keys(prefix), Unsupported)
+            assert error_of(lambda: self.store.keys(prefix), Unsupported)
             return
-        keys = sorted(key for key in list(self.values) if key.startswith(prefix))
-        keys = [key for key in keys if self._live(key)]
-        assert sorted(self.store.keys(prefix)) == keys
-        names = set()
-        for key in keys:
-            head, cut, _ = key[len(prefix) :].partition(delimiter)
-            names.add(prefix + head + cut)
-        assert sorted(self.store.iter_prefixes(delimiter, prefix)) == sorted(names)
-        sizes = {key: len(self.values[key].data) for key in keys}
+        live = self.model.live(prefix)
+        assert sorted(self.store.keys(prefix)) == list(live)
+        for delimiter in ["/", "-", "i", "ab"]:
+            found = sorted(self.store.iter_prefixes(delimiter, prefix))
+            assert found == cut(live, delimiter, prefix)
+        sizes = {key: len(value.data) for key, value in live.items()}
         assert {key: found.size for key, found in self.store.iter_stats(prefix)} == sizes
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:
         """Nothing is lost, nothing comes back, nothing is changed by a step at another key."""
-        live = {key: value.data for key in [*self.values] if (value := self._live(key))}
+        live = {key: value.data for key, value in self.model.live().items()}
         assert self.store.get_many([*live, "never"]) == live
+        for name in _NAMES:
+            assert (self._named(name) in self.store) == (self._named(name) in live)
         if self.store.capabilities.list:
-            assert sorted(self.store.keys()) == sorted(live)
+            assert sorted(self.store.keys()) == list(live)

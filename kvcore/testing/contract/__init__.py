@@ -9,6 +9,7 @@ from kvcore.testing.contract.concurrency import ConcurrencyTests
 from kvcore.testing.contract.conditions import ConditionalDeleteTests, ConditionalWriteTests
 from kvcore.testing.contract.copying import CopyMoveTests, CopyTests, MoveTests
 from kvcore.testing.contract.counting import CountingTests
+from kvcore.testing.contract.fixtures import StoreFixtures as StoreFixtures
 from kvcore.testing.contract.get_file import GetFileTests
 from kvcore.testing.contract.keys import HostileReadingTests, HostileWritingTests
 from kvcore.testing.contract.life import ErrorTests, LifeTests

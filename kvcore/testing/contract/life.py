@@ -36,6 +36,7 @@ class LifeTests(StoreFixtures):
         """What a store can do does not depend on what was done with it."""
         before = store.capabilities
         store.put("key", b"value")
+        assert store.capabilities == before
         store.get("key")
         store.delete("key")
         assert store.capabilities == before

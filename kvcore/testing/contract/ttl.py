@@ -66,6 +66,11 @@ class TimeToLiveTests(StoreFixtures):
 
     def _is_gone(self, store: KeyValueStore, key: str) -> bool:
         """Whether every verb agrees that the value has expired; ``False`` if it lives."""
+        # Listings first: a look at the value may sweep it away.
+        if store.capabilities.list:
+            listings = [list(store), dict(store.iter_stats()), list(store.iter_prefixes("/"))]
+            listed = [key in listing for listing in listings]
+            assert listed == [key in store] * 3
         if key in store:
             assert store.get(key) == store.fetch(key).data
             return False
@@ -73,10 +78,6 @@ class TimeToLiveTests(StoreFixtures):
             with pytest.raises(KeyNotFound):
                 verb(store, key)
         assert store.get_many([key]) == {}
-        if store.capabilities.list:
-            assert key not in list(store)
-            assert key not in dict(store.iter_stats())
-            assert key not in store.iter_prefixes("/")
         return True
 
     def test_what_the_store_says_of_it(self, store: KeyValueStore) -> None:
@@ -259,9 +260,9 @@ class TimeToLiveTests(StoreFixtures):
             store.put_many(dict.fromkeys(names, b""), clock.tick_secs)
             store.put("stays", b"")
             clock.advance(2 * clock.tick_secs)
-            assert store.get_many([*names, "stays"]) == {"stays": b""}
             if store.capabilities.list:
                 assert store.keys() == ["stays"]
+            assert store.get_many([*names, "stays"]) == {"stays": b""}
 
 
 class TouchTests(StoreFixtures):
