@@ -11,7 +11,13 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from kvcore import FilesystemStore, KvcoreError
-from tests.backends.filesystem.variants import files_below, new_store, open_descriptors, state_of
+from tests.backends.filesystem.variants import (
+    fast_folder,
+    files_below,
+    new_store,
+    open_descriptors,
+    state_of,
+)
 from tests.faults import shim
 from tests.faults.children import fork
 from tests.faults.shim import EXIT_AFTER, EXIT_BEFORE, FAIL, FAIL_LATE, SHORTEN, Shim
@@ -298,8 +304,7 @@ def _shown(state: State) -> str:
 def sweep(variant: str, durability: str, faults: list[str], operations: list[str]) -> Any:
     """All of these; returns how many runs there were, what was wrong, and the calls made."""
     runs, wrong, kinds = 0, [], {}
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="kvcore-sweep-", dir=memory) as base:
+    with tempfile.TemporaryDirectory(prefix="kvcore-sweep-", dir=fast_folder()) as base:
         base = os.path.realpath(base)
         for name in operations:
             sweeper = Sweep(name, variant, durability, base)

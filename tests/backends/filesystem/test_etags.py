@@ -1,7 +1,8 @@
 """Etags tell versions apart, by a time stamp that the store sets itself."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from kvcore import FilesystemStore, PreconditionFailed
-from tests.backends.filesystem.variants import new_store
+from tests.backends.filesystem.variants import fast_folder, new_store
 from tests.soak import count
 
 WAYS: dict[str, Callable[[FilesystemStore, Path, bytes], object]] = {
@@ -49,15 +50,21 @@ def coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "stat", lambda *args, **kwargs: coarse(stat(*args, **kwargs)))
 
 
+@pytest.fixture
+def fast_path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kvcore-etags-", dir=fast_folder()) as path:
+        yield Path(path)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.usefixtures("coarse_clock")
-def test_every_replacement_changes_the_etag(variant: str, tmp_path: Path, way: str) -> None:
+def test_every_replacement_changes_the_etag(variant: str, fast_path: Path, way: str) -> None:
     """A-B-A-B … of one size gives as many etags as puts, even if the clock of files is coarse."""
-    store = new_store(variant, tmp_path / "root")
+    store = new_store(variant, fast_path / "root")
     etags = set()
     rounds = count(5_000 if way == "put" and variant == "nameless" else 300, 20_000)
     for number in range(rounds):
-        WAYS[way](store, tmp_path / "source", b"AB"[number % 2 : number % 2 + 1])
+        WAYS[way](store, fast_path / "source", b"AB"[number % 2 : number % 2 + 1])
         etags.add(store.stat("key").etag)
     assert len(etags) == rounds
 

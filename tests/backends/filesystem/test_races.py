@@ -25,7 +25,7 @@ def test_readers_see_whole_values(store: str, record_property: Any) -> None:
 @every_store
 def test_if_absent_has_one_winner(store: str) -> None:
     """Of 4 processes that create a key, one wins, and its value is the one that stays."""
-    keys = count(400, 10_000)
+    keys = count(250, 10_000)
     found = run(f"{RACES}:create", store, keys, limit_secs=None)
     assert found == {"wrong": [], "won": keys, "listed": keys}
 
@@ -52,7 +52,7 @@ def test_if_match_undoes_no_plain_put_or_delete(store: str, record_property: Any
 @every_store
 def test_if_present_resurrects_nothing(store: str, record_property: Any) -> None:
     """A session that was deleted is not brought back by one that saves what is still present."""
-    rounds = count(300, 10_000)
+    rounds = count(100, 10_000)
     found = run(f"{RACES}:delete_past_if_present", store, rounds, limit_secs=None)
     record_property("saved", found["saved"])
     assert found["resurrected"] == 0
@@ -62,14 +62,14 @@ def test_if_present_resurrects_nothing(store: str, record_property: Any) -> None
 @every_store
 def test_directories_come_and_go(store: str) -> None:
     """Puts beside deletes that prune never fail, lose nothing and end without directories."""
-    found = run(f"{RACES}:prune", store, count(150, 20_000), limit_secs=None)
+    found = run(f"{RACES}:prune", store, count(100, 20_000), limit_secs=None)
     assert found == {"wrong": [], "files": [], "folders": []}
 
 
 @every_store
 def test_keys_bar_longer_keys(store: str, record_property: Any) -> None:
     """Of ``a`` and ``a/b`` one bars the other, at any moment, and neither is lost."""
-    found = run(f"{RACES}:bar", store, count(200, 10_000), limit_secs=None)
+    found = run(f"{RACES}:bar", store, count(100, 10_000), limit_secs=None)
     record_property("barred", (found["put"], found["barred"]))
     assert found["wrong"] == []
     assert found["left"] == []
