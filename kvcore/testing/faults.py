@@ -7,22 +7,21 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
-
-from kvcore.contract import (
-    PLAIN,
-    Fetched,
-    KeyValueStore,
-    Path,
-    Reader,
-    Stat,
-    UrlOptions,
-    WriteOptions,
-    Writer,
+from functools import partial
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Concatenate,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
 )
-from kvcore.decorators.base import StoreDecorator
+
+from kvcore.contract import KeyValueStore, Reader, Stat, WriteOptions, Writer
+from kvcore.decorators.base import InnerWriter, StoreDecorator
 from kvcore.errors import StoreError, StoreTimeout
-from kvcore.ttl import TtlSecs
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -35,6 +34,18 @@ Kind: TypeAlias = Literal["error", "timeout", "late error", "delay", "short read
 _WITH_EFFECT = frozenset(
     {"put", "put_file", "commit", "delete", "copy", "move", "touch", "increment"}
 )
+_VERBS = _WITH_EFFECT | {
+    *("get", "fetch", "get_range", "open", "read", "in", "stat", "open_write", "write"),
+    *("iter_keys", "iter_prefixes", "iter_stats", "url_for", "local_path"),
+}
+# By which of its entries a decorator calls the inner store: a verb, or what checks for one.
+_ENTRIES: Mapping[str, str] = {
+    "__contains__": "in",
+    "_checked_open_write": "open_write",
+    "_checked_put": "put",
+    "_checked_put_file": "put_file",
+    "_checked_url_for": "url_for",
+}
 _MESSAGES: Mapping[str, str] = {
     "error": "an injected error: nothing was done",
     "timeout": "an injected time-out: nothing was done",
@@ -157,18 +168,11 @@ class FaultyStore(StoreDecorator):
         error = StoreError if kind == "error" else StoreTimeout
         return error(_MESSAGES[kind], key=key, store=self)
 
-    def _try(
-        self,
-        verb: str,
-        key: str | None,
-        call: Callable[_P, _T],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
+    def _try(self, verb: str, key: str | None, call: Callable[[], _T]) -> _T:
         kind = self._draw(verb, key)
         if kind in ("error", "timeout"):
             raise self._error(kind, verb, key)
-        result = call(*args, **kwargs)
+        result = call()
         if kind == "late error":
             raise self._error(kind, verb, key)
         return result
@@ -187,18 +191,23 @@ class FaultyStore(StoreDecorator):
     def _is_short(self) -> bool:
         return self._random.random() < self._rates["short read"]
 
-    def _open(self, key: str) -> Reader:
-        inner = self._try("open", key, self._inner.open, key)
-        return Reader(_FaultyRaw(self, key, inner), inner.stat)
+    def _through(
+        self,
+        verb: Callable[Concatenate[str, _P], _T],
+        key: str,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        name = getattr(verb, "__name__", "")
+        call = partial(super()._through, verb, key, *args, **kwargs)
+        return self._try(_ENTRIES.get(name, name), key, call)
 
     def _get(self, key: str) -> bytes:
-        return self._try("get", key, self._inner.get, key)
+        return self._through(self._inner.get, key)
 
-    def _fetch(self, key: str) -> Fetched:
-        return self._try("fetch", key, self._inner.fetch, key)
-
-    def _get_range(self, key: str, start: int, length: int | None) -> bytes:
-        return self._try("get_range", key, self._inner.get_range, key, start, length)
+    def _open(self, key: str) -> Reader:
+        inner = super()._open(key)
+        return Reader(_FaultyRaw(self, key, inner), inner.stat)
 
     # Through _open, so that they fail half way, as a download does.
 
@@ -208,57 +217,21 @@ class FaultyStore(StoreDecorator):
     def _get_filename(self, key: str, path: str) -> None:
         KeyValueStore._get_filename(self, key, path)
 
-    def _has_key(self, key: str) -> bool:
-        return self._try("in", key, self._inner.__contains__, key)
-
-    def _stat(self, key: str) -> Stat:
-        return self._try("stat", key, self._inner.stat, key)
-
-    def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        self._try("put", key, self._inner._checked_put, key, data, options)
-
-    def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
-        self._try("put_file", key, self._inner._checked_put_file, key, file, options)
-
-    def _put_filename(self, key: str, path: Path, options: WriteOptions = PLAIN) -> None:
-        self._try("put_file", key, self._inner._checked_put_file, key, path, options)
-
-    def _move_filename(self, key: str, path: str, options: WriteOptions) -> None:
-        put = self._inner._checked_put_file
-        self._try("put_file", key, put, key, path, options, move=True)
-
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
-        inner = self._try("open_write", key, self._inner._checked_open_write, key, options)
+        opening = partial(super()._open_write, key, options)
+        inner = self._try("open_write", None, opening) if key is None else opening()
         return _FaultyWriter(self, key, inner)
-
-    def _delete(self, key: str) -> None:
-        self._try("delete", key, self._inner.delete, key)
-
-    def _delete_if_match(self, key: str, etag: str) -> None:
-        self._try("delete", key, self._inner.delete, key, if_match=etag)
-
-    def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
-        self._try("copy", source, self._inner.copy, source, dest, if_absent=if_absent)
-
-    def _move(self, source: str, dest: str, *, if_absent: bool) -> None:
-        self._try("move", source, self._inner.move, source, dest, if_absent=if_absent)
-
-    def _touch(self, key: str, ttl_secs: TtlSecs) -> None:
-        self._try("touch", key, self._inner.touch, key, ttl_secs)
-
-    def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
-        return self._try("increment", key, self._inner.increment, key, by, ttl_secs)
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the keys that begin with ``prefix``."""
-        return self._listing("iter_keys", lambda: self._inner.iter_keys(prefix))
+        return self._listing("iter_keys", partial(self._inner.iter_keys, prefix))
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
-        listing = lambda: self._inner.iter_prefixes(delimiter, prefix)  # noqa: E731
+        listing = partial(self._inner.iter_prefixes, delimiter, prefix)
         return self._listing("iter_prefixes", listing)
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        return self._listing("iter_stats", lambda: self._inner.iter_stats(prefix))
+        return self._listing("iter_stats", partial(self._inner.iter_stats, prefix))
 
     # One by one, each with its own faults.
 
@@ -271,21 +244,9 @@ class FaultyStore(StoreDecorator):
     def _delete_many(self, keys: Iterable[str]) -> None:
         KeyValueStore._delete_many(self, keys)
 
-    def _url_for(self, key: str, options: UrlOptions) -> str:
-        return self._try("url_for", key, self._inner._checked_url_for, key, options)
-
-    def _local_path(self, key: str) -> str:
-        return self._try("local_path", key, self._inner.local_path, key)
-
     def _arguments(self) -> str:
         rates = [f"{kind}s={rate:g}" for kind, rate in self._rates.items() if rate]
         return f"{', '.join(rates)} " if rates else ""
-
-
-_VERBS = _WITH_EFFECT | {
-    *("get", "fetch", "get_range", "open", "read", "in", "stat", "open_write", "write"),
-    *("iter_keys", "iter_prefixes", "iter_stats", "url_for", "local_path"),
-}
 
 
 class _FaultyRaw(io.RawIOBase):
@@ -309,7 +270,7 @@ class _FaultyRaw(io.RawIOBase):
         if len(view) > 1 and store._is_short():
             store._note("short read", "read", self._key)
             view = view[: store._random.randrange(1, len(view))]
-        return store._try("read", self._key, self._inner.readinto, view)
+        return store._try("read", self._key, partial(self._inner.readinto, view))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         return self._inner.seek(offset, whence)
@@ -323,23 +284,16 @@ class _FaultyRaw(io.RawIOBase):
             self._inner.close()
 
 
-class _FaultyWriter(Writer):
+class _FaultyWriter(InnerWriter):
     """A writer of the inner store that fails at times."""
 
-    def __init__(self, store: FaultyStore, key: str | None, inner: Writer) -> None:
-        super().__init__(key)
-        self._store = store
-        self._inner = inner
+    _store: FaultyStore
 
     def _write(self, block: bytes) -> None:
-        self._store._try("write", self.key, self._inner.write, block)
+        self._store._try("write", self.key, partial(super()._write, block))
 
     def _commit(self, key: str) -> None:
         try:
-            self._inner.key = key
-            self._store._try("commit", key, self._inner.commit)
+            self._store._try("commit", key, partial(super()._commit, key))
         finally:
             self._inner.abort()
-
-    def _abort(self) -> None:
-        self._inner.abort()
