@@ -71,5 +71,5 @@ ROWS = (
     Row("stat", stat, {TMPFS: None, DISK: None}, "os.stat"),
     Row("keys of 100,000 files", keys, {TMPFS: 1.8, DISK: 1.8}, "os.listdir", operations=100_000),
     Row("delete", delete, {TMPFS: 2.0, DISK: 1.5}, "os.unlink"),
-    Row("delete, durability full", delete_synced, {DISK: None}, "os.unlink, folder synced"),
+    Row("delete, durability full", delete_synced, {DISK: None}, "os.unlink, fsync", operations=300),
 )

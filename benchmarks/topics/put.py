@@ -78,6 +78,6 @@ ROWS = (
     Row("put, new", put_new, {TMPFS: 1.3, DISK: 1.2}, WRITE),
     Row("put, new, in a directory", partial(put_new, levels=1), {TMPFS: 1.6, DISK: 1.3}, WRITE),
     Row("put, replacing", replace, {TMPFS: 2.2, DISK: 1.3}, REPLACE),
-    Row("put, new, durability full", new_synced, {DISK: 1.2}, SYNC),
-    Row("put, replacing, durability full", again_synced, {DISK: None}, SYNC),
+    Row("put, new, durability full", new_synced, {DISK: 1.2}, SYNC, operations=300),
+    Row("put, replacing, durability full", again_synced, {DISK: None}, SYNC, operations=300),
 )
