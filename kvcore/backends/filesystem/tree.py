@@ -2,11 +2,11 @@
 
 * A value is written to a draft that nobody sees, then shown under its name in one step: by a link
   where nothing is there (creating needs no lock: exactly one link wins), else by a rename over it.
-* Who replaces or removes holds a shared lock on the directory, who looks first (``if_match``,
-  ``if_present``, ``delete(if_match=)``, ``move``) an exclusive one. So between look and deed
-  nothing is put, replaced or deleted.
-* Directories come when a link finds them missing, and go when a deletion leaves them empty. Who
-  loses that race tries again: showing a draft can be repeated, writing it cannot.
+* Who replaces or removes holds a lock on the directory, also who does not look first: so between
+  look (``if_match``, ``if_present``, ``move``) and deed nothing is replaced or deleted. (A shared
+  lock for those who do not look lets them starve those who do.)
+* Directories come when a link finds them missing, and go when a deletion leaves them empty (see
+  `directories`). Who loses that race tries again: showing a draft can be repeated, writing it not.
 * The time stamp is set by us, to the nanosecond: kernels before 6.13 tick at 4 ms and inodes are
   used again at once, so A-B-A would give equal etags.
 """
@@ -164,27 +164,6 @@ class Tree:
         finally:
             held.close()
 
-    def _clear(self, folder: Folder, name: str) -> None:
-        """Remove the directory ``name`` if no file is below it: a killed writer left it so."""
-        if not self._remove_empty(folder, name):
-            raise KeyExists("there are keys below this one; nothing was changed")
-        raise _again()
-
-    def _remove_empty(self, folder: Folder, name: str) -> bool:
-        if _rmdir(folder, name):
-            return True
-        deeper = folder.sub(name)
-        try:
-            with deeper.scan() as entries:
-                for entry in entries:
-                    if not entry.is_dir(follow_symlinks=False):
-                        return False
-                    if not self._remove_empty(deeper, entry.name):
-                        return False
-        finally:
-            deeper.close()
-        return _rmdir(folder, name)
-
     def _check(self, held: Folder, name: str, etag: str | None) -> None:
         """Raise `PreconditionFailed` unless a value, or the one with this etag, is there."""
         try:
@@ -195,80 +174,6 @@ class Tree:
             raise PreconditionFailed("there is no value to replace")
         if etag is not None and etag_of(found) != etag:
             raise PreconditionFailed
-
-    def _make_folders(self, key: str, options: WriteOptions) -> None:
-        """Make what is missing above ``key``, for the next try."""
-        if options.if_present or options.if_match is not None:
-            raise PreconditionFailed("there is no value to replace")
-        self._make_root()
-        folder = self.root
-        *segments, _ = key.split("/")
-        bar = ""
-        try:
-            for segment in segments:
-                bar += f"/{segment}"
-                try:
-                    folder.mkdir(segment, self.folder_perm)
-                except FileExistsError:
-                    pass
-                above, folder = folder, folder.sub(segment)
-                above.close()
-        except FileNotFoundError:
-            return  # pruned meanwhile: the next try finds out
-        except OSError as error:
-            if error.errno not in NO_FOLDER:
-                raise
-            raise KeyExists(f"{bar[1:]!r} is no directory, so it bars this key") from error
-        finally:
-            folder.close()
-
-    def _make_root(self) -> None:
-        missing = []
-        path = self.path.rstrip(os.sep) or os.sep
-        while not os.path.isdir(path):
-            missing.append(path)
-            path = os.path.dirname(path)
-        for path in reversed(missing):
-            try:
-                os.mkdir(path, 0o777 if self.folder_perm is None else self.folder_perm)
-                if self.folder_perm is not None:  # what the umask took away
-                    os.chmod(path, self.folder_perm)
-            except FileExistsError:
-                pass  # whoever made it may not have come to its sync yet
-            if self.durable:
-                type(self.root).root(os.path.dirname(path)).sync()
-
-    def _sync(self, key: str) -> None:
-        """Sync the new entry, and the directories above that this process did not see synced.
-
-        Another process may have made them a moment ago and not have come to its own sync. Inodes
-        are used again, so that the directory above must be unchanged as well.
-        """
-        *segments, _ = key.split("/")
-        folder = self.root
-        try:
-            for segment in segments:
-                above, folder = folder, folder.sub(segment)
-                try:
-                    self._sync_entry(above, folder)
-                finally:
-                    above.close()
-            folder.sync()
-        except OSError as error:
-            if error.errno not in NO_FOLDER:
-                raise
-            # Deleted and pruned by others meanwhile: there is nothing to keep.
-        finally:
-            folder.close()
-
-    def _sync_entry(self, above: Folder, folder: Folder) -> None:
-        found, changed_ns = folder.status(), above.status().st_mtime_ns
-        identity = found.st_dev, found.st_ino
-        if self._synced.get(identity) != changed_ns:
-            above.sync()
-            if len(self._synced) >= _SYNCED_AT_MOST:
-                self._synced.clear()
-            self._synced[identity] = changed_ns
 
     # Removing and moving
 
@@ -297,22 +202,6 @@ class Tree:
             return
         if "/" in key:
             self._prune(key)
-
-    def _prune(self, key: str) -> None:
-        """Remove the directories above ``key`` that are empty now, as far as there are some."""
-        *segments, _ = key.split("/")
-        while segments:
-            name = segments.pop()
-            try:
-                above = self.root.walk(segments)
-                try:
-                    above.rmdir(name)
-                finally:
-                    above.close()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return  # not empty, or not ours to remove: the value is gone in any case
 
     def rename(self, source: str, dest: str, *, if_absent: bool) -> None:
         """Move a file in one step; ``FileNotFoundError`` if it is not there."""
@@ -367,37 +256,8 @@ class Tree:
             if found.st_nlink > 1:
                 _unlink_twin(held, name, found)
 
-    def _lock_both(self, stack: ExitStack, one: Folder, other: Folder) -> tuple[Folder, Folder]:
-        """Lock one exclusively, the other shared, in an order that lets nobody wait in a ring."""
-
-        def locked(folder: Folder, *, exclusive: bool) -> Folder:
-            held = folder.lock(exclusive=exclusive)
-            stack.callback(held.close)
-            return held
-
-        order, other_order = one.lock_identity(), other.lock_identity()
-        if order == other_order:
-            return locked(one, exclusive=True), other
-        if order < other_order:
-            held = locked(one, exclusive=True)
-            return held, locked(other, exclusive=False)
-        new_held = locked(other, exclusive=False)
-        return locked(one, exclusive=True), new_held
-
-
 def _again() -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "the way is free now, try again")
-
-
-def _rmdir(folder: Folder, name: str) -> bool:
-    """Remove a directory; ``False`` if it is not empty."""
-    try:
-        folder.rmdir(name)
-    except OSError as error:
-        if error.errno in _NOT_EMPTY:
-            return False
-        raise
-    return True
 
 
 def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kvcore import FilesystemStore, InvalidKey, KeyExists, PreconditionFailed
+from kvcore import FilesystemStore, InvalidKey, KeyExists, PreconditionFailed, StoreError
 from kvcore.backends.filesystem.listing import SWEEP_AFTER_SECS
 from tests.backends.filesystem.variants import files_below
 
@@ -85,14 +85,21 @@ def test_root_may_be_relative(
 
 
 def test_root_that_is_a_file_is_refused(make: Callable[..., FilesystemStore]) -> None:
-    """A root that is no directory is an error that says so, and the file stays."""
-    store = make()
-    Path(store.root).write_bytes(b"file")
-    with pytest.raises(OSError, match=r"Not a directory|File exists"):
-        store.put("key", b"1")
-    with pytest.raises(OSError, match=r"Not a directory|File exists"):
-        store.put("dir/key", b"1")
-    assert Path(store.root).read_bytes() == b"file"
+    """A root that is a file, or a link to nowhere, is an error that says so, and stays."""
+    store = make(durability="full")
+    root = Path(store.root)
+    root.write_bytes(b"file")
+    for key in ("key", "dir/key"):
+        with pytest.raises(StoreError, match=r"(?i)no directory|not a directory"):
+            store.put(key, b"1")
+    assert root.read_bytes() == b"file"
+    root.unlink()
+    root.symlink_to("/nowhere/at/all")
+    for key in ("key", "dir/key"):
+        with pytest.raises(StoreError, match="no directory"):
+            store.put(key, b"1")
+    assert root.is_symlink()
+    assert list(store) == []
 
 
 def test_pickled_handle_works(make: Callable[..., FilesystemStore]) -> None:
