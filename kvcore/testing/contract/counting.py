@@ -55,7 +55,7 @@ class CountingTests(StoreFixtures):
 
     def test_what_is_no_counter(self, store: KeyValueStore) -> None:
         """StoreError, and the value is as it was: whoever put it meant something else."""
-        for value in NO_COUNTERS:
+        for value in filter(lambda value: self.fits(len(value)), NO_COUNTERS):
             store.put("key", value)
             with self._counting(store):
                 error = raised(store.increment, "key")

@@ -69,7 +69,9 @@ class StoreFixtures:
     def sizes(self) -> list[int]:
         """Sizes at which something may break: blocks, spools, parts."""
         sizes = [0, 1, 65535, 65536, 65537, 1024 * 1024 + 1]
-        return [size for size in sizes if self.fits(size)]
+        if self.max_value_bytes is not None:
+            sizes = sorted({*filter(self.fits, sizes), min(self.max_value_bytes, sizes[-1])})
+        return sizes
 
     def fits(self, size: int) -> bool:
         """Whether the store takes a value of this size."""
