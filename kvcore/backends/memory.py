@@ -92,10 +92,20 @@ class _Shelf:
         self.watch(key, expires)
         return note
 
+    def replace(self, key: str, note: _Note, data: bytes) -> None:
+        """Other bytes, all else as it was."""
+        self.version += 1
+        self.data[key] = data
+        self.notes[key] = note._replace(data=data, version=self.version, modified=time.time())
+
     def watch(self, key: str, expires: float | None) -> None:
         """Remember an expiry, and remove what expired before: nobody may ever ask for it."""
         if expires is not None:
             heapq.heappush(self.expiring, (expires, key))
+            if len(self.expiring) > 2 * len(self.notes) + 100:  # values were put again and again
+                live = self.notes.items()
+                self.expiring = [(n.expires, k) for k, n in live if n.expires is not None]
+                heapq.heapify(self.expiring)
         while self.expiring and self.expiring[0][0] <= self.clock():
             due, old_key = heapq.heappop(self.expiring)
             note = self.notes.get(old_key)
@@ -262,8 +272,14 @@ class DictStore(TimeToLiveMixin, CopyMixin):
             self._shelf.watch(key, expires)
 
     def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
-        with self._shelf.lock:  # the lock is re-entrant: the swap below never fails
-            return super()._increment(key, by, ttl_secs)
+        with self._shelf.lock:
+            note = self._shelf.find(key)
+            if note is None:
+                self._shelf.place(key, b"%d" % by, WriteOptions(ttl_secs).expires_in_secs, None)
+                return by
+            value = self._added(key, note.data, by)
+            self._shelf.replace(key, note, b"%d" % value)
+            return value
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Iterate over a snapshot of the keys that begin with ``prefix``."""

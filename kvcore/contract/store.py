@@ -54,9 +54,12 @@ class KeyValueStore(WritingVerbs):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for base in reversed(cls.__mro__):
-            cls._declared = cls._declared._replace(**base.__dict__.get("_brings", {}))
+            for name, value in base.__dict__.get("_brings", {}).items():
+                value |= getattr(cls._declared, name)
+                cls._declared = cls._declared._replace(**{name: value})
         cls._hooks_take_options |= cls._declared.takes_options
-        cls._settles_plain |= "default_ttl_secs" in cls.__dict__  # as minimalkv's users set it
+        own = cls.__dict__.get("default_ttl_secs")  # as minimalkv's users set it
+        cls._settles_plain |= own is not None and not isinstance(own, property)
 
     @property
     def keyspace(self) -> KeySpace:
