@@ -56,30 +56,22 @@ def plan_response(
     as_attachment: bool = False,
     cache_control: str = PRIVATE,
 ) -> ResponsePlan:
-    """The answer to a GET or HEAD for a value: 200, 206, 304 or 416 (RFC 9110 §13 and §14).
+    """The answer to a request for a value: 200, 206, 304 or 416 (RFC 9110 §13 and §14).
 
     ``header`` looks up a request header whatever its case (``request.headers.get``), ``head`` is
     the first `kvcore.mime.HEAD_BYTES` of the value, ``filename`` what a download is to be called.
-    A range that is malformed, or more than one, is ignored, as RFC 9110 §14.2 allows.
+    A range that is malformed, or more than one, is ignored, as RFC 9110 §14.2 allows; so are
+    ranges and conditions of a method that is neither GET nor HEAD.
 
     >>> plan = plan_response("GET", {"Range": "bytes=2-"}.get, Stat(size=5), b"hello")
     >>> plan.status, plan.headers["Content-Range"], plan.start, plan.length
     (206, 'bytes 2-4/5', 2, 3)
     """
-    if method not in {"GET", "HEAD"}:
-        raise ValueError(f"a value is served to GET and HEAD, not {method}")
+    unchanged = plan_unchanged(method, header, stat, cache_control=cache_control)
+    if unchanged is not None:
+        return unchanged
     size = stat.size
-    headers = {**SAFE_HEADERS, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
-    etag = None
-    if stat.etag is not None:
-        # Any text may be an etag of a store, and some tell an inode; a digest hides both.
-        etag = hashlib.sha256(stat.etag.encode()).hexdigest()[:32]
-        headers["ETag"] = f'"{etag}"'
-    if stat.modified is not None:
-        headers["Last-Modified"] = http_date(stat.modified)
-    if _is_unchanged(header, etag, stat.modified):
-        return ResponsePlan(304, headers)
-
+    etag, headers = _etag(stat), _headers(stat, cache_control)
     content_type = detect(head, complete=len(head) >= size)
     inline = content_type in INLINE_TYPES and not as_attachment
     if content_type == "text/plain":
@@ -93,7 +85,7 @@ def plan_response(
     headers["Content-Length"] = str(size)
     if method == "HEAD":
         return ResponsePlan(200, headers)
-    asked = header("Range")
+    asked = header("Range") if method == "GET" else None
     if asked is None or not size or not _may_be_partial(header("If-Range"), etag):
         return ResponsePlan(200, headers, 0, size)
     found = byte_range(asked, size)
@@ -108,6 +100,23 @@ def plan_response(
     headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
     headers["Content-Length"] = str(length)
     return ResponsePlan(206, headers, start, length)
+
+
+def plan_unchanged(
+    method: str,
+    header: Callable[[str], str | None],
+    stat: Stat,
+    *,
+    cache_control: str = PRIVATE,
+) -> ResponsePlan | None:
+    """The 304 of `plan_response` if the client's copy is still good: no byte is needed for it.
+
+    >>> plan_unchanged("GET", {"If-None-Match": "*"}.get, Stat(size=5)).status
+    304
+    """
+    if method in {"GET", "HEAD"} and _is_unchanged(header, _etag(stat), stat.modified):
+        return ResponsePlan(304, _headers(stat, cache_control))
+    return None
 
 
 def byte_range(asked: str, size: int) -> tuple[int, int] | None:
@@ -144,6 +153,21 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
+def _etag(stat: Stat) -> str | None:
+    """What clients see of a store's etag: that may be any text, and some tell an inode."""
+    return None if stat.etag is None else hashlib.sha256(stat.etag.encode()).hexdigest()[:32]
+
+
+def _headers(stat: Stat, cache_control: str) -> dict[str, str]:
+    """Those of every answer."""
+    headers = {**SAFE_HEADERS, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
+    if (etag := _etag(stat)) is not None:
+        headers["ETag"] = f'"{etag}"'
+    if stat.modified is not None:
+        headers["Last-Modified"] = http_date(stat.modified)
+    return headers
+
+
 def _is_unchanged(
     header: Callable[[str], str | None], etag: str | None, modified: datetime | None
 ) -> bool:
@@ -158,7 +182,7 @@ def _is_unchanged(
 
     try:
         moment = parsedate_to_datetime(since)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter from numbers without end
         return False
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -244,15 +268,17 @@ async def open_response(
     """
     reader = await store.open(key)
     try:
-        plan = plan_response(
-            method,
-            header,
-            reader.stat,
-            await reader.read(HEAD_BYTES),
-            filename=key.rpartition("/")[2] if filename is None else filename,
-            as_attachment=as_attachment,
-            cache_control=cache_control,
-        )
+        plan = plan_unchanged(method, header, reader.stat, cache_control=cache_control)
+        if plan is None:
+            plan = plan_response(
+                method,
+                header,
+                reader.stat,
+                await reader.read(HEAD_BYTES),
+                filename=key.rpartition("/")[2] if filename is None else filename,
+                as_attachment=as_attachment,
+                cache_control=cache_control,
+            )
         if plan.length:
             await reader.seek(plan.start)
             return plan, ResponseBody(reader, plan.length)

@@ -26,7 +26,7 @@ from typing import Generic, NamedTuple, TypeVar
 from kvcore.aio import AsyncKeyValueStore, AsyncReadable, InlineStore, run_inline
 from kvcore.contract import KeyValueStore, Source
 from kvcore.contract.streams import BLOCK_BYTES, as_source
-from kvcore.errors import UploadTooLarge, UploadTypeRefused
+from kvcore.errors import UploadRefused, UploadTooLarge, UploadTypeRefused
 from kvcore.filenames import clean_filename, key_part
 from kvcore.ids import Template, random_id
 from kvcore.mime import HEAD_BYTES, detect, extension_for, is_allowed
@@ -46,6 +46,17 @@ class StoredFile(NamedTuple):
     """What the bytes are, whatever the client said."""
     sha256: str
     """Of the bytes, in hexadecimal."""
+
+
+def http_status(error: UploadRefused) -> int:
+    """The status to answer a refused upload with: 413, 415, or 400 for a form without a file.
+
+    >>> http_status(UploadTooLarge(max_bytes=5)), http_status(UploadTypeRefused())
+    (413, 415)
+    """
+    if isinstance(error, UploadTooLarge):
+        return 413
+    return 415 if isinstance(error, UploadTypeRefused) else 400
 
 
 class _Uploader(Generic[_Store]):
@@ -73,6 +84,8 @@ class _Uploader(Generic[_Store]):
         self, store: AsyncKeyValueStore, file: AsyncReadable, name: str | None
     ) -> StoredFile:
         block = await file.read(BLOCK_BYTES)
+        if not block and name == "":  # what browsers send for a field that was left empty
+            raise UploadRefused("no file was chosen")
         while len(block) < HEAD_BYTES and (more := await file.read(BLOCK_BYTES)):
             block += more
         content_type = detect(block[:HEAD_BYTES], complete=len(block) < HEAD_BYTES)
@@ -122,8 +135,11 @@ class Uploader(_Uploader[KeyValueStore]):
     def save(self, file: Source, *, name: str | None = None) -> StoredFile:
         """Store the rest of a binary file; the file stays open.
 
-        Raises `UploadTooLarge` and `UploadTypeRefused` (both `UploadRefused`), `KeyExists`, what
-        the store raises, and what ``file`` raises; then nothing was stored.
+        An empty file is stored as any other; without a name (``""``, not ``None``) it is a form
+        whose field was left empty, and refused.
+
+        Raises `UploadRefused` (`UploadTooLarge` and `UploadTypeRefused` are of this kind),
+        `KeyExists`, what the store raises, and what ``file`` raises; then nothing was stored.
         """
         source = _Awaited(as_source(file).read)
         return run_inline(self._receive(InlineStore(self.store), source, name))

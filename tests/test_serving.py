@@ -95,10 +95,17 @@ def test_head_has_the_headers_of_get() -> None:
     assert answer.headers == plan().headers
 
 
-def test_other_methods_are_the_callers_affair() -> None:
-    """Nothing is planned for a POST."""
-    with pytest.raises(ValueError, match="GET and HEAD, not POST"):
-        plan(method="POST")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If_None_Match": "*"},
+        {"If_Modified_Since": "Mon, 23 Nov 2026 12:00:00 GMT"},
+        {"Range": "bytes=0-9"},
+    ],
+)
+def test_other_methods_get_the_whole_value(headers: dict[str, str]) -> None:
+    """RFC 9110 §13.1.3 and §14.2: conditions and ranges of a POST do not shorten its answer."""
+    assert plan(method="POST", **headers) == plan()
 
 
 def test_the_etag_tells_no_inode() -> None:
@@ -123,6 +130,10 @@ def test_the_etag_tells_no_inode() -> None:
         ({"If_Modified_Since": "Mon, 23 Nov 2026 12:00:00 -0000"}, 304),
         ({"If_Modified_Since": "nonsense"}, 200),
         ({"If_Modified_Since": ""}, 200),
+        ({"If_Modified_Since": f"Mon, 23 Nov {10**30} 12:00:00 GMT"}, 200),
+        ({"If_Modified_Since": f"Mon, 23 Nov 2026 12:00:00 +{10**30}"}, 200),
+        ({"If_Modified_Since": "Mon, 01 Jan 0001 00:00:00 +2359"}, 200),
+        ({"If_Modified_Since": "Fri, 31 Dec 9999 23:59:59 -2359"}, 304),
         (
             {"If_None_Match": '"other"', "If_Modified_Since": "Mon, 23 Nov 2026 12:00:00 GMT"},
             200,
@@ -247,11 +258,30 @@ def test_without_a_body_nothing_stays_open(method: str, asked: dict[str, str]) -
     assert store.opened[0].closed
 
 
+def test_what_is_unchanged_is_not_read() -> None:
+    """A 304 costs no byte of the value: a store on the network would have to fetch it."""
+
+    class Unread(Watched):
+        def _open(self, key: str) -> Reader:
+            reader = super()._open(key)
+            reader.read = None  # type: ignore[assignment,method-assign]  # fails if it is called
+            return reader
+
+    store = Unread(PNG)
+    plan, body = open_response_inline(store, "key", "GET", {"If-None-Match": "*"}.get)
+    assert (plan.status, body) == (304, None)
+    assert store.opened[0].closed
+
+
 def test_a_failure_leaves_nothing_open() -> None:
-    """A method that cannot be answered, a key that is not there, a value that ends too early."""
+    """A header that cannot be read, a key that is not there, a value that ends too early."""
     store = Watched(PNG, excess=1)
-    with pytest.raises(ValueError, match="POST"):
-        open_response_inline(store, "key", "POST", {}.get)
+
+    def broken(name: str) -> str | None:
+        raise ZeroDivisionError(name)
+
+    with pytest.raises(ZeroDivisionError):
+        open_response_inline(store, "key", "GET", broken)
     with pytest.raises(KeyNotFound):
         open_response_inline(store, "nope", "GET", {}.get)
     _, body = open_response_inline(store, "key", "GET", {}.get)

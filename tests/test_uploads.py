@@ -26,6 +26,7 @@ from kvcore import (
     UploadTooLarge,
     UploadTypeRefused,
 )
+from kvcore.uploads import http_status
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 
@@ -154,6 +155,17 @@ def test_a_refused_upload_leaves_nothing(
     else:
         assert isinstance(raised.value, UploadTypeRefused)
         assert raised.value.content_type in str(raised.value)
+
+
+def test_a_field_that_was_left_empty_is_refused(tmp_path: Path, store: KeyValueStore) -> None:
+    """Browsers send it as a file without a name and without a byte; one of the two is a file."""
+    with pytest.raises(UploadRefused, match="no file was chosen") as raised:
+        Uploader(store).save(io.BytesIO(), name="")
+    assert http_status(raised.value) == 400
+    assert nothing_in(tmp_path)
+    assert Uploader(store).save(io.BytesIO(), name="empty.txt").size == 0
+    assert Uploader(store).save(io.BytesIO()).size == 0
+    assert Uploader(store).save(io.BytesIO(PNG), name="").size == len(PNG)
 
 
 def test_the_limit_itself_is_allowed(store: KeyValueStore) -> None:
