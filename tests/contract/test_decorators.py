@@ -1,5 +1,7 @@
 """The suite on every decorator."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from kvcore import (
@@ -13,92 +15,93 @@ from kvcore import (
     UUIDDecorator,
 )
 from kvcore.testing import FaultyStore
-from tests.contract.stacks import SECRET, AroundMemory
+from tests.contract.stacks import SECRET, Stack, innermost
 
 
 class Unchanged(StoreDecorator):
     """The base class itself hands every hook on."""
 
 
-class TestPlainDecorator(AroundMemory):
+class TestPlainDecorator(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return Unchanged(inner)
 
 
-class TestPrefix(AroundMemory):
+class TestPrefix(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return PrefixDecorator("a-", inner)
 
     @pytest.fixture(autouse=True)
-    def neighbours(self, store: KeyValueStore) -> dict[str, bytes]:
-        """Values of others in the same store, which nobody inside may see."""
-        others = {"a": b"other", "a--": b"x", "A-key": b"other", "b-key": b"other", "key": b"other"}
-        others.pop("a--")
-        store._inner.put_many(others)
-        return others
+    def neighbours(self, store: KeyValueStore) -> Iterator[None]:
+        """Values of others in the same dict, which nobody inside may see or change."""
+        d = innermost(store).d
+        others = dict.fromkeys(["a", "a-", "A-key", "b-key", "key", "aa-key"], b"other")
+        d.update(others)
+        yield
+        assert {key: d.get(key) for key in others} == others
 
 
-class TestPrefixOfPaths(AroundMemory):
+class TestPrefixOfPaths(Stack):
     keys = "path"
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return PrefixDecorator("media/2026/", inner)
 
 
-class TestPrefixTwice(AroundMemory):
+class TestPrefixTwice(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return PrefixDecorator("a-", PrefixDecorator("b", inner))
 
 
-class TestURLEncode(AroundMemory):
+class TestURLEncode(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return URLEncodeKeysDecorator(inner)
 
 
-class TestURLEncodeOverPaths(AroundMemory):
+class TestURLEncodeOverPaths(Stack):
     keys = "path"
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return URLEncodeKeysDecorator(inner)
 
 
-class TestHMAC(AroundMemory):
+class TestHMAC(Stack):
     increments = False  # the inner store would count in signed bytes
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return HMACDecorator(SECRET, inner)
 
 
-class TestHMACOfMinimalkv(AroundMemory):
+class TestHMACOfMinimalkv(Stack):
     increments = False
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return HMACDecorator([b"an old secret", SECRET], inner, legacy=True)
 
 
-class TestRandomId(AroundMemory):
+class TestRandomId(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return RandomIdDecorator(inner)
 
 
-class TestUUID(AroundMemory):
+class TestUUID(Stack):
     keys = "path"
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return UUIDDecorator(inner, "uploads/{}")
 
 
-class TestHash(AroundMemory):
+class TestHash(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return HashDecorator(inner)
 
 
-class TestFaultyWithoutFaults(AroundMemory):
+class TestFaultyWithoutFaults(Stack):
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return FaultyStore(inner)
 
 
-class TestFaultyWithShortReads(AroundMemory):
+class TestFaultyWithShortReads(Stack):
     """Short reads of the raw stream are no faults: every loop goes on to the end."""
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:

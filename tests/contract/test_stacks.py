@@ -8,17 +8,17 @@ from kvcore import (
     URLEncodeKeysDecorator,
 )
 from kvcore.testing import FaultyStore
-from tests.contract.stacks import SECRET, AroundMemory
+from tests.contract.stacks import SECRET, Stack
 
 
-class TestPrefixEncodeSign(AroundMemory):
+class TestPrefixEncodeSign(Stack):
     increments = False
 
     def around(self, inner: KeyValueStore) -> KeyValueStore:
         return PrefixDecorator("a/ü ", URLEncodeKeysDecorator(HMACDecorator(SECRET, inner)))
 
 
-class TestSignPrefixEncode(AroundMemory):
+class TestSignPrefixEncode(Stack):
     increments = False
     keys = "path"
 
@@ -26,7 +26,7 @@ class TestSignPrefixEncode(AroundMemory):
         return HMACDecorator(SECRET, PrefixDecorator("100%", URLEncodeKeysDecorator(inner)))
 
 
-class TestEncodeSignPrefix(AroundMemory):
+class TestEncodeSignPrefix(Stack):
     increments = False
     keys = "path"
 
@@ -34,7 +34,7 @@ class TestEncodeSignPrefix(AroundMemory):
         return URLEncodeKeysDecorator(HMACDecorator(SECRET, PrefixDecorator("signed/", inner)))
 
 
-class TestIdsAroundAll(AroundMemory):
+class TestIdsAroundAll(Stack):
     increments = False
     keys = "path"
 
