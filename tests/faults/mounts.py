@@ -30,9 +30,9 @@ def may_mount() -> bool:
     return _prefix() is not None
 
 
-def run_mounting(function: str, *arguments: Any, limit_secs: float | None = 250) -> Any:
+def run_mounting(function: str, *arguments: Any) -> Any:
     """`children.run` in a mount namespace of its own."""
-    return children.run(function, *arguments, before=_prefix() or (), limit_secs=limit_secs)
+    return children.run(function, *arguments, before=_prefix() or ())
 
 
 def mount(*arguments: str) -> None:

@@ -72,7 +72,7 @@ def fork_while_locked(variant: str) -> Any:
 
         def hold() -> None:
             folder, _ = store._tree.folder_of("dir/key")
-            held = folder.lock(exclusive=True)
+            held = folder.lock()
             locked.set()
             go_on.wait(PATIENCE_SECS)
             # As if this process had died: the lock ends with the last copy of its descriptor.
@@ -115,7 +115,7 @@ def stopped_holder(variant: str) -> Any:
             report, heard = os.pipe()
 
             def hold(folder: str = folder, to: int = heard) -> None:
-                store._tree.folder_of(f"{folder}key")[0].lock(exclusive=True)
+                store._tree.folder_of(f"{folder}key")[0].lock()
                 os.write(to, b"1")
                 signal.pause()
 

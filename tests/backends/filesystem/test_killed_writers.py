@@ -23,7 +23,7 @@ def test_killed_writer_leaves_old_or_new(store: str, durability: str, record_pro
     """
     kills, seed = count(25, 1_000), random.randrange(1 << 32)
     arguments = (store, durability, kills, seed)
-    found = run("tests.backends.filesystem.kills:kill_writers", *arguments, limit_secs=None)
+    found = run("tests.backends.filesystem.kills:kill_writers", *arguments)
     record_property("kills", {**found, "seed": seed})
     assert found["wrong"] == [], f"seed {seed}"
     assert found["done"] > 0

@@ -18,7 +18,7 @@ every_store = pytest.mark.parametrize("name", STORES)
 @every_store
 def test_fork_while_threads_work(name: str) -> None:
     """A child forked while threads replace values neither hangs nor disturbs them."""
-    found = run(f"{FORKS}:fork_while_threads_work", name, count(40, 5_000), limit_secs=None)
+    found = run(f"{FORKS}:fork_while_threads_work", name, count(40, 5_000))
     assert found["wrong"] == []
     assert found["done"] > 0
 
@@ -71,7 +71,7 @@ def test_move_that_gets_one_of_two_locks_lets_go_of_it(
         ("key", [("a/key", "new"), ("key", "a/new")]),
     ):
         folder, _ = store._tree.folder_of(locked)
-        held = folder.lock(exclusive=True)
+        held = folder.lock()
         monkeypatch.setattr(locks, "TIMEOUT_SECS", 0.01)
         for source, dest in moves:
             with pytest.raises(StoreTimeout):
@@ -86,7 +86,7 @@ def test_time_out_names_the_reason(store: FilesystemStore, monkeypatch: pytest.M
     """The error says that a lock is held, and for how long it was waited for."""
     store.put("key", b"1")
     folder, _ = store._tree.folder_of("key")
-    held = folder.lock(exclusive=True)
+    held = folder.lock()
     monkeypatch.setattr(locks, "TIMEOUT_SECS", 0.01)
     with pytest.raises(StoreTimeout, match="held a lock") as caught:
         store.delete("key")

@@ -21,7 +21,7 @@ def _disks() -> None:
 @pytest.mark.parametrize("store", STORES if SOAK else ["nameless"])
 def test_acknowledged_values_survive(store: str, record_property: Any) -> None:
     """After each verb that returned, the disk alone has all that it did, new directories too."""
-    found = run_mounting(f"{CUTS}:cut", store, "full", count(1, 50), limit_secs=None)
+    found = run_mounting(f"{CUTS}:cut", store, "full", count(1, 50))
     record_property("cuts", found["cuts"])
     assert found["lost"] == []
     assert found["cuts"] > 0

@@ -17,7 +17,7 @@ def test_swapped_directory_leads_nowhere(store: str, record_property: Any) -> No
 
     Nothing is read, written or deleted there, by any verb.
     """
-    found = run(f"{SWAPS}:swap_for_link", store, count(100, 10_000), limit_secs=None)
+    found = run(f"{SWAPS}:swap_for_link", store, count(100, 10_000))
     record_property("done", found["done"])
     assert found["escaped"] == 0
     assert found["changed"] == []
@@ -27,14 +27,14 @@ def test_swapped_directory_leads_nowhere(store: str, record_property: Any) -> No
 @by_descriptor
 def test_switched_root_keeps_working(store: str) -> None:
     """A root that is a link, switched between two directories, never makes a verb fail."""
-    found = run(f"{SWAPS}:switch_root", store, count(150, 10_000), limit_secs=None)
+    found = run(f"{SWAPS}:switch_root", store, count(150, 10_000))
     assert (found["wrong"], found["refused"]) == ([], 0)
     assert found["found"] > 0
 
 
 def test_removed_root_is_made_anew() -> None:
     """A root that is removed again and again with all that is in it comes back with each put."""
-    found = run(f"{SWAPS}:remake_root", "nameless", count(100, 10_000), limit_secs=None)
+    found = run(f"{SWAPS}:remake_root", "nameless", count(100, 10_000))
     # Between its link and its rename a replacement has a name, which may go with the root.
     assert all("the unfinished file was removed" in error for error in found["wrong"])
     assert found["refused"] <= found["found"] / 20

@@ -42,6 +42,17 @@ def test_any_call_may_fail(store: str, durability: str, record_property: Any) ->
     assert found["runs"] > 200 * len(faults) / 2
 
 
+@pytest.mark.parametrize("store", STORES)
+def test_any_call_of_a_read_may_fail(store: str) -> None:
+    """With a fault at any system call a read gives what was put, or raises; nothing stays open.
+
+    The caller's file, which it is to fill, is filled whole or not touched.
+    """
+    found = run_preloaded("tests.backends.filesystem.read_sweep:sweep", store)
+    assert found["wrong"] == []
+    assert found["runs"] > 50
+
+
 def test_sweep_meets_every_kind_of_call() -> None:
     """The swept operations make every kind of call that the shim can spoil, so none is left out."""
     kinds: set[str] = set()
