@@ -154,6 +154,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
+    if name == "__all__":
+        return list(_HOME)
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'kvcore' has no attribute {name!r}")

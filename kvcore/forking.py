@@ -7,6 +7,7 @@ goes on using. What holds either registers here and gets ``_after_fork()`` calle
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import Protocol
 from weakref import WeakSet
 
@@ -26,8 +27,9 @@ def tell_after_fork(thing: Forkable) -> None:
 
 
 def _in_child() -> None:
-    for thing in list(_alive):
-        thing._after_fork()
+    with ExitStack() as stack:  # one that fails must not keep the others from it
+        for thing in list(_alive):
+            stack.callback(thing._after_fork)
 
 
 if hasattr(os, "register_at_fork"):

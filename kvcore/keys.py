@@ -44,11 +44,12 @@ class KeySpace:
     ``key in space`` asks without raising. Equal spaces compare equal.
     """
 
-    __slots__ = ("_fits", "max_segment_bytes", "name")
+    __slots__ = ("_fits", "_fits_bytes", "max_segment_bytes", "name")
 
     name: str
     max_segment_bytes: int | None
     _fits: Callable[[str], object]
+    _fits_bytes: int
 
     def __init__(self, name: str, max_segment_bytes: int | None = None) -> None:
         if name not in _RULES:
@@ -57,12 +58,13 @@ class KeySpace:
         set_(self, "name", name)
         set_(self, "max_segment_bytes", max_segment_bytes)
         set_(self, "_fits", re.compile(_RULES[name]).fullmatch)
+        set_(self, "_fits_bytes", 255 if max_segment_bytes is None else max_segment_bytes)
 
     def check(self, key: str) -> None:
         """Raise `InvalidKey`, naming the rule, unless ``key`` is in this space."""
         try:
             if self._fits(key):
-                if not (len(key) <= 255 and key.isascii()):  # such a one fits every limit
+                if not (len(key) <= self._fits_bytes and key.isascii()):  # fits every limit
                     self._check_bytes(key)
                 return
         except TypeError:

@@ -67,7 +67,10 @@ def check_hashfunc(hashfunc: HashFunc) -> int:
 def check_secret(secret: Secret) -> bytes:
     """The bytes of a secret. ``TypeError`` or ``ValueError``, which never show it."""
     if isinstance(secret, str):
-        secret = secret.encode()
+        try:
+            secret = secret.encode()
+        except UnicodeEncodeError:
+            raise ValueError("a secret is text without lone surrogates, or bytes") from None
     elif not isinstance(secret, bytes | bytearray | memoryview):
         raise TypeError(f"a secret is bytes or str, not {type(secret).__name__}")
     if not secret:

@@ -52,13 +52,23 @@ def filling(path: str) -> Iterator[IO[bytes]]:
         raise
 
 
-def remove_source(path: str, key: str, store: object) -> None:
-    """Consume the caller's file, whose value is stored. `StoreError` if it cannot be removed."""
+def remove_source(path: str, source: os.stat_result, key: str, store: object) -> None:
+    """Consume the caller's file, whose value is stored. `StoreError` if it cannot be removed.
+
+    ``source`` is its ``lstat`` from before it was read. Another file, or newer bytes, that lie
+    there by now stay: nobody has stored them, or they are the value itself.
+    """
     try:
-        os.unlink(path)
+        found = os.lstat(path)
+        if os.path.samestat(found, source) and _version(found) == _version(source):
+            os.unlink(path)
     except OSError as error:
         raise StoreError(
             f"the value is stored, but its source {path!r} could not be removed",
             key=key,
             store=store,
         ) from error
+
+
+def _version(found: os.stat_result) -> tuple[int, int]:
+    return found.st_size, found.st_mtime_ns

@@ -8,6 +8,7 @@ have done so before. A hook raises `KeyNotFound`, `PreconditionFailed`, `KeyExis
 from __future__ import annotations
 
 import io
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -151,8 +152,9 @@ class Hooks(ABC):
 
     def _move_filename(self, key: str, path: str, options: WriteOptions) -> object:
         """Store the caller's file and consume it; on a failure leave it as it was."""
+        source = os.lstat(path)
         self._call_writing(self._put_filename, key, path, options)
-        remove_source(path, key, self)
+        remove_source(path, source, key, self)
         return None
 
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
@@ -167,7 +169,7 @@ class Hooks(ABC):
         self, hook: Callable[..., object], key: str, value: object, options: WriteOptions
     ) -> object:
         """Call a writing hook in the form that this store declares."""
-        if self._hooks_take_options:
+        if self._hooks_take_options or self._declared.takes_options:
             return hook(key, value, options)
         return hook(key, value)
 
@@ -219,7 +221,9 @@ class Hooks(ABC):
                 value, options = by, WriteOptions(ttl_secs, if_absent=True)
             else:
                 value = self._added(key, data, by)
-                options = WriteOptions(found.remaining_secs(), if_match=found.etag)
+                options = WriteOptions(
+                    found.remaining_secs(), if_match=found.etag, content_type=found.content_type
+                )
             try:
                 self._put(key, b"%d" % value, options)
             except PreconditionFailed:

@@ -38,6 +38,8 @@ class ReadingVerbs(Hooks):
         `KeyNotFound`, and ``ValueError`` for a negative number.
         """
         self._check_key(key)
+        if not isinstance(start, int) or not isinstance(length, int | None):
+            raise TypeError("start and length of a range are ints")
         if start < 0 or (length is not None and length < 0):
             raise ValueError("start and length of a range are not negative")
         return self._get_range(key, start, length)

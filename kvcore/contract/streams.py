@@ -96,7 +96,9 @@ def write_all(file: Writable, block: bytes) -> None:
     """
     while block:
         written = file.write(block)
-        if isinstance(written, int):
+        if isinstance(written, int) and not isinstance(written, bool):
+            if not written:
+                raise BlockingIOError("the file takes no data; give a blocking one")
             block = block[written:]
         elif written is None and isinstance(file, io.RawIOBase):
             raise BlockingIOError("the file takes no data now; give a blocking one")
@@ -228,6 +230,5 @@ def spooled_reader(stream: ReadableClosable, stat: Stat | None = None) -> Reader
     except BaseException:
         copy.close()
         raise
-    # A SpooledTemporaryFile lacks readinto before 3.11 only; BufferedReader needs no more.
     stat = Stat(size) if stat is None else stat._replace(size=size)
     return Reader(cast("io.RawIOBase", copy), stat)

@@ -153,7 +153,8 @@ class WritingVerbs(ReadingVerbs):
     def move(self, source: str, dest: str, *, if_absent: bool = False) -> str:
         """Rename a value; as ``copy``, then ``source`` is gone.
 
-        Where the store cannot do it in one step, a value put to ``source`` meanwhile stays.
+        Where the store cannot do it in one step (``capabilities.copy``), a value put to ``source``
+        meanwhile stays, if the store can tell (``capabilities.delete_if_match``); else it is lost.
         """
         if self._may_copy(source, dest, if_absent):
             self._move(source, dest, if_absent=if_absent)
@@ -222,9 +223,9 @@ class WritingVerbs(ReadingVerbs):
         self._check_key(key)
         if type(data) is not bytes:
             data = as_bytes(data, key)
-        if options is not PLAIN or self._settles_plain:
+        if options is not PLAIN or self._settles_plain or not self._declared.write:
             options = self._settle(options, key)
-        if self._hooks_take_options:
+        if self._hooks_take_options or self._declared.takes_options:
             self._put(key, data, options)
         else:
             self._put(key, data)

@@ -224,10 +224,6 @@ class StoreDecorator(KeyValueStore):
         return f"<{type(self).__name__} {self._arguments()}on {self._inner!r}>"
 
 
-# The property above only looks inside, where a plain put is settled anyway.
-StoreDecorator._settles_plain = False
-
-
 class InnerWriter(Writer):
     """A writer of the inner store, under our key and with errors told as ours."""
 

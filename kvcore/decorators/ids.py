@@ -242,9 +242,10 @@ class HashDecorator(IdDecorator):
 
     def _put_new_path(self, path: str, options: WriteOptions, *, move: bool) -> str:
         with open(path, "rb", buffering=0) as file:
+            source = os.lstat(path)
             key = self._put_new_file(file, options)
         if move:
-            remove_source(path, key, self)
+            remove_source(path, source, key, self)
         return key
 
     def _put_new_file(self, file: IO[bytes], options: WriteOptions) -> str:

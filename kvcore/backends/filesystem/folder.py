@@ -194,11 +194,10 @@ class Folder(ABC):
         """This very directory, also if its path comes to mean another one; to be closed."""
 
     @abstractmethod
-    def lock(self, *, exclusive: bool) -> Folder:
+    def lock(self) -> Folder:
         """This folder, locked until it is closed, against replacing and removing by others.
 
-        Shared: to replace or remove whatever is there. Exclusive: to look first. Creating takes
-        no lock. ``TimeoutError`` after `locks.TIMEOUT_SECS`.
+        Creating takes no lock. ``TimeoutError`` after `locks.TIMEOUT_SECS`.
         """
 
     @abstractmethod

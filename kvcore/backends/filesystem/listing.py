@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -9,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
+from kvcore.backends.filesystem.directories import NO_FOLDER
 from kvcore.backends.filesystem.folder import TEMPORARY_PREFIX, Folder
-from kvcore.backends.filesystem.tree import NO_FOLDER, Tree
+from kvcore.backends.filesystem.tree import Tree
 from kvcore.keys import RESERVED_PREFIX, STRICT, KeySpace
 
 SWEEP_AFTER_SECS = 24 * 3600.0
 """How long nobody must have written to a temporary file before it counts as left behind."""
 
+# Stands in the root of every ext4 file system, for root's eyes only.
+_LOST_AND_FOUND = "lost+found/"
 _BLOCK_NAMES = 4096  # what is in memory at a time; no Python frame runs per key
 _PLAIN_CHARS = bytes(code for code in range(128) if chr(code) != "\\" and f"a{chr(code)}" in STRICT)
 _PLAIN_LENGTH = 250
@@ -45,17 +49,32 @@ def sweep(tree: Tree, older_than_secs: float) -> int:
     removed, waiting = 0, [""]
     while waiting:
         base = waiting.pop()
-        with suppress(FileNotFoundError, NotADirectoryError):  # removed while we look
-            folder = tree.root.walk(base.split("/")[:-1])
-            try:
-                with folder.scan() as entries:
-                    found = list(entries)
-                waiting += [f"{base}{entry.name}/" for entry in found if _is_folder(entry)]
-                names = [entry.name for entry in found if entry.name.startswith(TEMPORARY_PREFIX)]
-                removed += sum(_remove_old(folder, name, older_than_secs) for name in names)
-            finally:
-                folder.close()
+        folder = _walk(tree, base)
+        if folder is None:
+            continue
+        names: list[str] = []
+        try:
+            with suppress(FileNotFoundError), folder.scan() as entries:  # the root is not there
+                for entry in entries:
+                    if entry.name.startswith(TEMPORARY_PREFIX):
+                        names.append(entry.name)
+                    elif _is_folder(entry):
+                        waiting.append(f"{base}{entry.name}/")
+            removed += sum(_remove_old(folder, name, older_than_secs) for name in names)
+        finally:
+            folder.close()
     return removed
+
+
+def _walk(tree: Tree, base: str) -> Folder | None:
+    """The directory, to be closed; ``None`` if it is not there, or was removed while we list."""
+    try:
+        return tree.root.walk(base.split("/")[:-1])
+    except OSError as error:
+        if error.errno in NO_FOLDER or (base == _LOST_AND_FOUND and error.errno == errno.EACCES):
+            return None
+        error.filename = f"{tree.path}/{base}"
+        raise
 
 
 def _start(space: KeySpace, prefix: str) -> tuple[str | None, str]:
@@ -83,12 +102,9 @@ def _scan(
     """The keys in one directory, block by block; its directories are added to ``folders``."""
     deep = "a/a" in space
     plain_base = type(space) is KeySpace and len(base.encode()) <= _PLAIN_BASE_BYTES
-    try:
-        folder = tree.root.walk(base.split("/")[:-1])
-    except OSError as error:
-        if error.errno not in NO_FOLDER:
-            raise
-        return  # not there, or removed while we list
+    folder = _walk(tree, base)
+    if folder is None:
+        return
     try:
         with folder.scan() as entries:
             while block := list(islice(entries, _BLOCK_NAMES)):

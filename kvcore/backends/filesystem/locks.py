@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 
 from kvcore.forking import tell_after_fork
 
@@ -19,19 +20,19 @@ _LONGEST_NAP_SECS = 0.001
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(fd: int, exclusive: bool) -> None:
+    def _try(fd: int) -> None:
         os.lseek(fd, 0, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # knows no shared locks
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
     def _release(fd: int) -> None:
         os.lseek(fd, 0, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
 
 else:
-    from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 
-    def _try(fd: int, exclusive: bool) -> None:
-        flock(fd, LOCK_EX | LOCK_NB if exclusive else LOCK_SH | LOCK_NB)
+    def _try(fd: int) -> None:
+        flock(fd, LOCK_EX | LOCK_NB)
 
     def _release(fd: int) -> None:
         flock(fd, LOCK_UN)
@@ -46,7 +47,8 @@ class _Held(set[int]):
 
     def _after_fork(self) -> None:
         for fd in self:
-            os.close(fd)
+            with suppress(OSError):  # closed by its thread when the fork came
+                os.close(fd)
         self.clear()
 
 
@@ -54,26 +56,26 @@ _held = _Held()
 tell_after_fork(_held)
 
 
-def lock(fd: int, *, exclusive: bool) -> None:
+def lock(fd: int) -> None:
     """Lock what ``fd`` has open; ``TimeoutError`` after `TIMEOUT_SECS`."""
     try:
-        _try(fd, exclusive)
+        _try(fd)
     except (BlockingIOError, PermissionError):  # taken: on POSIX, on Windows
-        _wait(fd, exclusive)
+        _wait(fd)
     _held.add(fd)
 
 
-def _wait(fd: int, exclusive: bool) -> None:
+def _wait(fd: int) -> None:
     # Polling, because a lock by flock knows no deadline, and a signal would not be ours to use.
     nap, deadline = _FIRST_NAP_SECS, time.monotonic() + TIMEOUT_SECS
     while True:
         time.sleep(nap)
         try:
-            return _try(fd, exclusive)
+            return _try(fd)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"another process has held a lock on this directory for {TIMEOUT_SECS:.0f} s"
+                    f"others have held a lock on this directory for {TIMEOUT_SECS:.0f} s"
                 ) from None
         nap = min(nap * 1.5, _LONGEST_NAP_SECS)
 

@@ -51,7 +51,8 @@ class PortableFolder(Folder):
     def mkdir(self, name: str, perm: int | None) -> None:
         os.mkdir(self.path + name, 0o777 if perm is None else perm)
         if perm is not None:  # what the umask took away
-            os.chmod(self.path + name, perm)
+            inherited = os.stat(self.path + name).st_mode & 0o7000  # such as setgid
+            os.chmod(self.path + name, perm | inherited)
 
     def close(self) -> None:
         self.unlock()
@@ -102,16 +103,15 @@ class PortableFolder(Folder):
     def pinned(self) -> Self:
         return type(self)(self.path, self.top)
 
-    def lock(self, *, exclusive: bool) -> PortableFolder:
+    def lock(self) -> PortableFolder:
         held = type(self)(self.path, self.top)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _BINARY
-        fd = os.open(self.top + LOCK_NAME, flags, 0o666)
+        held._lock_fd = os.open(self.top + LOCK_NAME, flags, 0o666)
         try:
-            lock(fd, exclusive=exclusive)
+            lock(held._lock_fd)
         except BaseException:
-            let_go(fd)
+            held.close()
             raise
-        held._lock_fd = fd
         return held
 
     def unlock(self) -> None:

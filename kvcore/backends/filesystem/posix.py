@@ -84,7 +84,8 @@ class PosixFolder(Folder):
         if perm is not None:  # what the umask took away
             made = self.sub(name)
             try:
-                os.fchmod(made._descriptor(), perm)
+                inherited = os.fstat(made._descriptor()).st_mode & 0o7000  # such as setgid
+                os.fchmod(made._descriptor(), perm | inherited)
             finally:
                 made.close()
 
@@ -194,14 +195,14 @@ class PosixFolder(Folder):
         else:
             os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
 
-    def lock(self, *, exclusive: bool) -> PosixFolder:
+    def lock(self) -> PosixFolder:
         held = self if self.fd is not None else self.pinned()
+        held._locked = True  # also if a signal comes between: closing it then unlocks it
         try:
-            lock(held.fd, exclusive=exclusive)  # type: ignore[arg-type]  # pinned
+            lock(held.fd)  # type: ignore[arg-type]  # pinned
         except BaseException:
             held.close()
             raise
-        held._locked = True
         return held
 
     def unlock(self) -> None:

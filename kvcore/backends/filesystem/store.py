@@ -1,24 +1,23 @@
-"""`FilesystemStore` and `WebFilesystemStore`: a value is a file, its key the name below a root."""
+"""`FilesystemStore`: a value is a file, its key the name below a root."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from typing import IO, Literal, TypeVar
 
 from kvcore.backends.filesystem import listing, urls
+from kvcore.backends.filesystem.adopting import adopt
+from kvcore.backends.filesystem.files import FileWriter, ValueFile, regular_descriptor
 from kvcore.backends.filesystem.folder import Draft, Folder
 from kvcore.backends.filesystem.transfer import (
     copy_to_end,
     let_go,
     read_to_end,
-    regular_descriptor,
 )
 from kvcore.backends.filesystem.tree import NO_FILE, Tree, etag_of
 from kvcore.contract import (
@@ -26,7 +25,6 @@ from kvcore.contract import (
     Capabilities,
     CopyMixin,
     Fetched,
-    KeyValueStore,
     Path,
     Reader,
     Stat,
@@ -35,7 +33,7 @@ from kvcore.contract import (
     WriteOptions,
     Writer,
 )
-from kvcore.contract.callers_files import filling, remove_source
+from kvcore.contract.callers_files import filling
 from kvcore.contract.streams import read_blocks
 from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout, Unsupported
 from kvcore.keys import KeySpace
@@ -116,6 +114,10 @@ class FilesystemStore(UrlMixin, CopyMixin):
 
     @classmethod
     def _space(cls, name: str) -> KeySpace:
+        if os.name == "nt":
+            from kvcore.backends.filesystem.windows import WindowsKeySpace
+
+            return WindowsKeySpace(name, _SEGMENT_BYTES)
         return KeySpace(name, _SEGMENT_BYTES)
 
     # Reading
@@ -128,7 +130,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
 
     def _open(self, key: str) -> Reader:
         fd, found = self._open_fd(key)
-        return Reader(io.FileIO(fd), _stat_of(found))  # FileIO now closes it
+        return Reader(ValueFile(fd, key, self._failed), _stat_of(found))
 
     def _get(self, key: str) -> bytes:
         fd, found = self._open_fd(key)
@@ -192,7 +194,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
             raise
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
-        with _FileWriter(self, key, options, self._draft(key)) as writer:
+        with self._writer(key, options) as writer:
             fd = regular_descriptor(file)
             if fd is None:
                 for block in read_blocks(file):
@@ -207,57 +209,19 @@ class FilesystemStore(UrlMixin, CopyMixin):
             self._put_file(key, file, options)
 
     def _move_filename(self, key: str, path: str, options: WriteOptions) -> None:
-        if self._adopt(key, path, options):
-            return
         source = os.lstat(path)
-        self._put_filename(key, path, options)
-        if os.path.samestat(os.lstat(path), source):  # and not the key's own file, or a newer one
-            remove_source(path, key, self)
-
-    def _adopt(self, key: str, path: str, options: WriteOptions) -> bool:
-        """Make the caller's file the value itself; ``False``, and all as before, if it cannot be.
-
-        It is treated as a draft that is already written: stamped, given the mode of a new file,
-        synced, linked or renamed to its key, and its old name removed.
-        """
-        draft = self._draft(key)
         try:
-            fresh = os.fstat(draft.fd)
-        finally:
-            draft.discard()
-        path = os.path.abspath(path)
-        found = os.lstat(path)
-        if (
-            not stat.S_ISREG(found.st_mode)
-            or found.st_nlink != 1
-            or (found.st_dev, found.st_uid, found.st_gid)
-            != (fresh.st_dev, fresh.st_uid, fresh.st_gid)
-            or not os.access(os.path.dirname(path), os.W_OK | os.X_OK)
-        ):
-            return False
-        folder = self._folder_class.root(os.path.dirname(path)).pinned()
-        try:
-            name = os.path.basename(path)
-            adopted = Draft(folder.open_read(name), folder, name)
-        except BaseException:
-            folder.close()
-            raise
-        try:
-            self._tree.publish(adopted, key, options, mode=stat.S_IMODE(fresh.st_mode))
-        except BaseException as error:
-            if adopted.shown:
-                adopted.discard()
-            else:
-                _give_back(adopted, found)
-                if isinstance(error, OSError) and error.errno in _NOT_ADOPTED:
-                    return False
-            if isinstance(error, OSError | KvcoreError):
-                raise self._failed(error, key) from error
-            raise
-        return True
+            adopted = adopt(self._tree, path, source, key, options)
+        except (OSError, KvcoreError) as error:
+            raise self._failed(error, key) from error
+        if not adopted:
+            super()._move_filename(key, path, options)
 
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
-        return _FileWriter(self, key, options, self._draft(key))
+        return self._writer(key, options)
+
+    def _writer(self, key: str | None, options: WriteOptions) -> FileWriter:
+        return FileWriter(self._tree, self._draft(key), key, options, self._failed)
 
     # Removing, copying
 
@@ -276,8 +240,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
     def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
         fd, _ = self._open_fd(source)
         try:
-            options = WriteOptions(if_absent=if_absent)
-            with _FileWriter(self, dest, options, self._draft(dest)) as writer:
+            with self._writer(dest, WriteOptions(if_absent=if_absent)) as writer:
                 writer.fill(fd, 0)
         finally:
             let_go(fd)
@@ -370,102 +333,19 @@ class FilesystemStore(UrlMixin, CopyMixin):
         if isinstance(error, TimeoutError):
             return StoreTimeout(str(error), key=key, store=self)
         hint = _HINTS.get(error.errno or 0, "")
-        message = f"the file system says: {error.strerror or error}{hint}"
+        where = f" ({error.filename})" if key is None and error.filename else ""
+        message = f"the file system says: {error.strerror or error}{where}{hint}"
         return StoreError(message, key=key, store=self)
 
 
-class WebFilesystemStore(FilesystemStore):
-    """A folder that a web server serves under ``url_prefix``, so `url_for` gives public URLs.
-
-    ``url_prefix`` goes before the quoted key; or it is called with the store and the key.
-
-    >>> store = WebFilesystemStore("/srv/media", "https://media.example/")
-    >>> store.url_for("a+b.png")
-    'https://media.example/a%2Bb.png'
-    """
-
-    _recipe = urls.WEBFS
-
-    def __init__(
-        self,
-        root: Path,
-        url_prefix: str | Callable[[KeyValueStore, str], str],
-        perm: int | None = None,
-        *,
-        keys: str = "strict",
-        durability: Durability = "full",
-    ) -> None:
-        super().__init__(root, perm, keys=keys, durability=durability)
-        self.url_prefix = url_prefix
-
-    def _url_for(self, key: str, options: UrlOptions) -> str:
-        from urllib.parse import quote
-
-        self._refuse_url_options(key, options)
-        prefix = self.url_prefix
-        return (prefix if isinstance(prefix, str) else prefix(self, key)) + quote(key)
-
-    def _url(self) -> str:
-        prefix = {"url_prefix": self.url_prefix} if isinstance(self.url_prefix, str) else {}
-        address = urls.address(self._tree.path)
-        return url_text("webfs", address, {**prefix, **self._url_options()})
-
-
-class _FileWriter(Writer):
-    """Writes to a draft; publishes it by the tree."""
-
-    def __init__(
-        self, store: FilesystemStore, key: str | None, options: WriteOptions, draft: Draft
-    ) -> None:
-        super().__init__(key)
-        self._store = store
-        self._options = options
-        self._draft = draft
-
-    def fill(self, fd: int, offset: int) -> int:
-        """Take the rest of a file on disk; returns how many bytes."""
-        try:
-            return copy_to_end(fd, self._draft.fd, offset)
-        except OSError as error:
-            raise self._store._failed(error, self.key) from error
-
-    def _write(self, block: bytes) -> None:
-        try:
-            self._draft.write(block)
-        except OSError as error:
-            raise self._store._failed(error, self.key) from error
-
-    def _commit(self, key: str) -> None:
-        try:
-            self._store._tree.publish(self._draft, key, self._options)
-        except (OSError, KvcoreError) as error:
-            self._draft.discard()
-            raise self._store._failed(error, key) from error
-        except BaseException:
-            self._draft.discard()
-            raise
-
-    def _abort(self) -> None:
-        self._draft.discard()
-
-
-def _give_back(draft: Draft, found: os.stat_result) -> None:
-    """Let go of a caller's file that was to be adopted, with the times and mode that it had."""
-    assert draft.name is not None
-    with suppress(OSError):  # what went wrong before is what the caller is to hear of
-        if draft.fd < 0:
-            draft.fd = draft.folder.open_read(draft.name)
-        times_ns = (found.st_atime_ns, found.st_mtime_ns)
-        draft.folder.stamp(draft, times_ns, stat.S_IMODE(found.st_mode))
-    draft.forget()
-    draft.discard()
-
-
 def _stat_of(found: os.stat_result) -> Stat:
-    return Stat(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), etag_of(found))
+    try:
+        modified = datetime.fromtimestamp(found.st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):  # a foreign file from beyond all calendars
+        modified = None
+    return Stat(found.st_size, modified, etag_of(found))
 
 
-_NOT_ADOPTED = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK}
 _HINTS = {
     errno.EACCES: "; check the owner and mode of the root",
     errno.EDQUOT: "; free some space",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
-import stat
 import sys
 
 _COPY_BYTES = 64 * 1024 * 1024  # per call, so that signals are heard
@@ -98,15 +96,3 @@ def read_to_end(fd: int, size: int) -> bytes:
     while block := os.read(fd, _BLOCK_BYTES):
         parts.append(block)
     return b"".join(parts)
-
-
-def regular_descriptor(file: object) -> int | None:
-    """The descriptor of a plain file on disk, if ``file`` gives its very bytes; else ``None``.
-
-    Only the exact standard classes: a ``GzipFile`` has a descriptor, too, but of other bytes.
-    """
-    raw = file.raw if isinstance(file, io.BufferedReader | io.BufferedRandom) else file
-    if type(raw) is not io.FileIO or not raw.readable():
-        return None
-    fd = raw.fileno()
-    return fd if stat.S_ISREG(os.fstat(fd).st_mode) else None

@@ -19,6 +19,7 @@ import stat
 import time
 from contextlib import ExitStack
 
+from kvcore.backends.filesystem.directories import NO_FOLDER, NOT_EMPTY, Directories, way_is_free
 from kvcore.backends.filesystem.folder import Draft, Folder
 from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
 from kvcore.contract import PLAIN, WriteOptions
@@ -26,7 +27,6 @@ from kvcore.errors import KeyExists, PreconditionFailed, StoreError
 
 _TRIES = 1000
 """How often to try again when other processes keep removing a directory under us."""
-_SYNCED_AT_MOST = 10_000
 
 
 def etag_of(found: os.stat_result) -> str:
@@ -41,12 +41,8 @@ class Tree:
         self.root = root
         self.path = path
         self.perm = perm
-        self.folder_perm: int | None = None if perm is None else perm | (perm & 0o444) >> 2
         self.durable = durable
-        self._synced: dict[tuple[int, int], int] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_synced": {}}
+        self._directories = Directories(root, path, perm, durable=durable)
 
     # Finding
 
@@ -84,7 +80,7 @@ class Tree:
             try:
                 return self.root.draft()
             except FileNotFoundError:
-                self._make_root()
+                self._directories.make_root()
         raise StoreError("the root is removed again and again")
 
     def publish(
@@ -118,18 +114,20 @@ class Tree:
                         raise StoreError(
                             "the unfinished file was removed, as by a sweep or with its root"
                         ) from error
+                    if options.if_present or options.if_match is not None:
+                        raise PreconditionFailed("there is no value to replace") from None
                     made = True
-                    self._make_folders(key, options)
+                    self._directories.make(key)
             else:
                 raise StoreError("directories of the key are removed again and again")
         except BaseException:
             if made:
-                self._prune(key)
+                self._directories.prune(key)
             raise
         draft.shown = True
         draft.close()
         if self.durable:
-            self._sync(key)
+            self._directories.sync(key)
 
     def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
         folder, name = self.folder_of(key)
@@ -146,19 +144,18 @@ class Tree:
             folder.link(draft, name)
         except FileExistsError:
             if stat.S_ISDIR(folder.stat(name).st_mode):
-                self._clear(folder, name)
+                self._directories.clear(folder, name)
             if options.if_absent:
                 raise KeyExists from None
             try:
                 self._replace(folder, draft, name, options)
             except IsADirectoryError:
-                raise _again() from None
+                raise way_is_free() from None
 
     def _replace(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
-        looks = options.if_present or options.if_match is not None
-        held = folder.lock(exclusive=looks)
+        held = folder.lock()
         try:
-            if looks:
+            if options.if_present or options.if_match is not None:
                 self._check(held, name, options.if_match)
             held.replace(draft, name)
         finally:
@@ -182,11 +179,16 @@ class Tree:
         try:
             folder, name = self.folder_of(key)
             try:
-                held = folder.lock(exclusive=etag is not None)
+                held = folder.lock()
                 try:
                     if etag is not None:
                         self._check(held, name, etag)
-                    held.unlink(name)
+                    try:
+                        held.unlink(name)
+                    except PermissionError:  # what macOS says of a directory
+                        if stat.S_ISDIR(held.stat(name).st_mode):
+                            raise IsADirectoryError(errno.EISDIR, "a directory") from None
+                        raise
                     held.unlock()  # a sync is long
                     if self.durable:
                         held.sync()
@@ -201,7 +203,7 @@ class Tree:
                 raise PreconditionFailed("there is no value to delete") from None
             return
         if "/" in key:
-            self._prune(key)
+            self._directories.prune(key)
 
     def rename(self, source: str, dest: str, *, if_absent: bool) -> None:
         """Move a file in one step; ``FileNotFoundError`` if it is not there."""
@@ -216,18 +218,18 @@ class Tree:
                     if error.errno not in NO_FOLDER:
                         raise
                     made = True
-                    self._make_folders(dest, PLAIN)
+                    self._directories.make(dest)
             else:
                 raise StoreError("directories of the key are removed again and again")
         except BaseException:
             if made:
-                self._prune(dest)
+                self._directories.prune(dest)
             raise
         if self.durable:
-            self._sync(dest)
-            self._sync(source)
+            self._directories.sync(dest)
+            self._directories.sync(source)
         if "/" in source:
-            self._prune(source)
+            self._directories.prune(source)
 
     def _rename(self, source: str, dest: str, if_absent: bool) -> None:
         with ExitStack() as stack:
@@ -249,15 +251,29 @@ class Tree:
                 if error.errno not in _TAKEN:
                     raise
                 if stat.S_ISDIR(new_held.stat(new_name).st_mode):
-                    self._clear(new_held, new_name)
+                    self._directories.clear(new_held, new_name)
                 if not if_absent:
-                    raise _again() from None
+                    raise way_is_free() from None
                 raise KeyExists from None
             if found.st_nlink > 1:
                 _unlink_twin(held, name, found)
 
-def _again() -> FileNotFoundError:
-    return FileNotFoundError(errno.ENOENT, "the way is free now, try again")
+    def _lock_both(self, stack: ExitStack, one: Folder, other: Folder) -> tuple[Folder, Folder]:
+        """Lock two folders, in an order that lets nobody wait in a ring."""
+
+        def locked(folder: Folder) -> Folder:
+            held = folder.lock()
+            stack.callback(held.close)
+            return held
+
+        order, other_order = one.lock_identity(), other.lock_identity()
+        if order == other_order:
+            return locked(one), other
+        if order < other_order:
+            held = locked(one)
+            return held, locked(other)
+        new_held = locked(other)
+        return locked(one), new_held
 
 
 def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:
@@ -272,9 +288,6 @@ def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:
         pass
 
 
-_NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
-_TAKEN = {*_NOT_EMPTY, errno.EISDIR}  # by a file or a directory, also by that of the source itself
-NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-"""What the system says of a directory that is missing, a file, or a symbolic link."""
+_TAKEN = {*NOT_EMPTY, errno.EISDIR}  # by a file or a directory, also by that of the source itself
 NO_FILE = {*NO_FOLDER, errno.EISDIR, errno.ENXIO}
 """What the system says of a name that is missing, a directory, a socket, or below such."""
