@@ -1,14 +1,15 @@
 """What is Flask's own: the extension, several apps in a process, `send_from_store`."""
 
+import io
 import threading
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, Response
-from kvcore_flask import KVCore, current_store, send_from_store
+from flask import Flask, Response, request
+from kvcore_flask import KVCore, current_store, save_upload, send_from_store
 from werkzeug.exceptions import MethodNotAllowed
 
-from kvcore import ConfigError, DictStore, KeyValueStore, StoreError
+from kvcore import ConfigError, DictStore, KeyValueStore, StoreError, UploadRefused
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
@@ -141,3 +142,65 @@ def test_only_reading_requests_are_answered() -> None:
     KVCore(app)
     app.add_url_rule("/", view_func=lambda: send_from_store("default", "key"))
     assert app.test_client().post("/").status_code == MethodNotAllowed.code
+
+
+def test_a_view_may_answer_a_post_with_a_value() -> None:
+    """Whole, whatever range or condition the request has; with the caching that it asks for."""
+    app = new_app({"default": DictStore({"key": PNG})})
+    KVCore(app)
+
+    @app.post("/")
+    def view() -> Response:
+        return send_from_store("default", "key", cache_control="no-store")
+
+    asked = {"Range": "bytes=0-9", "If-None-Match": "*"}
+    with app.test_client().post("/", headers=asked) as response:
+        assert (response.status_code, response.data) == (200, PNG)
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+REFUSED = [
+    ({"max_bytes": 9}, (PNG[:99], "a.png"), 413, "more than 9 bytes"),
+    ({"content_types": {"image/*"}}, (b"<html>", "a.png"), 415, "text/html"),
+    ({}, (b"", ""), 400, "no file was chosen"),
+]
+
+
+def uploading(rules: dict[str, object]) -> Flask:
+    app = new_app({"default": "memory://"})
+
+    @app.post("/")
+    def upload() -> str:
+        return save_upload(request.files["picture"], **rules)
+
+    return app
+
+
+@pytest.mark.parametrize(("rules", "picture", "status", "text"), REFUSED)
+def test_a_refused_upload_is_the_clients_fault(
+    rules: dict[str, object], picture: tuple[bytes, str], status: int, text: str
+) -> None:
+    """A view that catches nothing answers 413, 415 or 400, by the app's own page if it has one."""
+    for own_page in (False, True):
+        app = uploading(rules)
+        KVCore(app)
+        if own_page:
+            app.register_error_handler(status, lambda error: (f"own: {error.description}", 422))
+        form = {"picture": (io.BytesIO(picture[0]), picture[1])}
+        response = app.test_client().post("/", data=form)
+        assert response.status_code == (422 if own_page else status)
+        assert text in response.text
+        assert response.text.startswith("own: ") == own_page
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_an_app_may_answer_refused_uploads_itself(before: bool) -> None:
+    """Its handler is used, whether it was registered before or after `init_app`."""
+    app = uploading({"max_bytes": 1})
+    if not before:
+        KVCore(app)
+    app.register_error_handler(UploadRefused, lambda error: (f"mine: {error}", 418))
+    if before:
+        KVCore(app)
+    response = app.test_client().post("/", data={"picture": (io.BytesIO(PNG[:99]), "a.png")})
+    assert (response.status_code, response.text[:5]) == (418, "mine:")

@@ -23,6 +23,7 @@ from kvcore import (
     AsyncStore,
     FilesystemStore,
     KeyValueStore,
+    UploadRefused,
     UploadTooLarge,
     UploadTypeRefused,
 )
@@ -114,11 +115,22 @@ def test_rules_hold_and_leave_nothing(
     save: Save, store: KeyValueStore, tmp_path: Path, size: int
 ) -> None:
     """The same errors, and neither a value nor a temporary file in the store."""
-    with pytest.raises(UploadTooLarge):
+    with pytest.raises(UploadTooLarge) as too_large:
         save(io.BytesIO(bytes(size)), "x", store, max_bytes=size - 1)
-    with pytest.raises(UploadTypeRefused):
+    assert too_large.value.max_bytes == size - 1
+    with pytest.raises(UploadTypeRefused) as refused:
         save(io.BytesIO(b"<svg/>" + b" " * size), "x.png", store, content_types={"image/*"})
+    assert refused.value.content_type == "image/svg+xml"
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_field_that_was_left_empty_stores_nothing(save: Save, store: KeyValueStore) -> None:
+    """A form without a chosen file is refused; a file that is empty has at least a name."""
+    if save is not in_django:  # which drops such a field, and refuses a file of that name
+        with pytest.raises(UploadRefused, match="no file was chosen"):
+            save(io.BytesIO(), "", store)
+    assert store.keys() == []
+    assert store.get(save(io.BytesIO(), "empty.txt", store)) == b""
 
 
 def test_fifty_mebibytes_take_little_memory(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from flask import Flask, current_app
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from kvcore import KeyValueStore, Stores
+from kvcore import KeyValueStore, Stores, UploadRefused
+from kvcore.uploads import http_status
 
 
 class KVCore:
@@ -12,6 +15,9 @@ class KVCore:
 
     Each entry is checked now and built when first used. ``KVCore(app)``, or ``init_app(app)`` in
     an application factory; one object may serve several apps, each has its own stores.
+
+    A refused upload that no view and no error handler of the app takes care of is answered with
+    413 (too large), 415 (another type) or 400 (no file), as the app shows these errors.
 
     >>> app = Flask("example")
     >>> app.config["KVCORE_STORES"] = {"default": "memory://"}
@@ -28,6 +34,16 @@ class KVCore:
     def init_app(self, app: Flask) -> None:
         """Read the app's config. Raises `kvcore.ConfigError` for an entry that is wrong."""
         app.extensions["kvcore"] = Stores(app.config.get("KVCORE_STORES", {}))
+        if UploadRefused not in app.error_handler_spec[None][None]:
+            app.register_error_handler(UploadRefused, _answer_refused)
+
+
+_ANSWERS = {answer.code: answer for answer in (RequestEntityTooLarge, UnsupportedMediaType)}
+
+
+def _answer_refused(error: UploadRefused) -> ResponseReturnValue:
+    answer = _ANSWERS.get(http_status(error), BadRequest)
+    return current_app.handle_user_exception(answer(error.message))
 
 
 def current_store(store: str | KeyValueStore = "default") -> KeyValueStore:

@@ -6,7 +6,7 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
-from kvcore.serving import open_response_inline
+from kvcore.serving import PRIVATE, open_response_inline
 from kvcore_flask.extension import current_store
 
 
@@ -16,12 +16,13 @@ def send_from_store(
     *,
     filename: str | None = None,
     as_attachment: bool = False,
+    cache_control: str = PRIVATE,
 ) -> Response:
     """Answer the current request with a value; a missing key is a 404.
 
     ``store`` is a name in ``KVCORE_STORES`` or a store, ``filename`` what a download is called
-    (the last part of the key by default). Whether the user may have the value is for the view to
-    ask, before.
+    (the last part of the key by default), ``cache_control`` who may keep a copy, for how long.
+    Whether the user may have the value is for the view to ask, before.
     """
     try:
         plan, body = open_response_inline(
@@ -31,6 +32,7 @@ def send_from_store(
             request.headers.get,
             filename=filename,
             as_attachment=as_attachment,
+            cache_control=cache_control,
         )
     except (KeyNotFound, InvalidKey) as error:
         raise NotFound from error

@@ -9,11 +9,11 @@ from typing import Any
 from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kvcore import AnyConfig, AsyncStore, Stores
+from kvcore import AnyConfig, AsyncStore, KeyValueStore, Stores
 
 
 class AsyncStores(Mapping[str, AsyncStore]):
-    """Named stores, awaited: each built when first asked for, once.
+    """Named stores, awaited: each built once, by `build` or when first asked for.
 
     They take keys such as ``pictures/cat.png`` (the key space ``path``).
     """
@@ -40,6 +40,11 @@ class AsyncStores(Mapping[str, AsyncStore]):
     def __len__(self) -> int:
         return len(self._stores)
 
+    async def build(self) -> None:
+        """Build those that are not built yet, in a thread: some open files or connect."""
+        if len(self._made) < len(self._stores):
+            await run_sync(lambda: [self[name] for name in self])
+
     async def aclose(self) -> None:
         """Close the stores that were built here. As any store, they may be used again."""
         await run_sync(self._stores.close)  # what was passed in ready stays open
@@ -50,7 +55,8 @@ class StoreMiddleware:
 
     ``stores`` has the shape of ``KVCORE_STORES``; without it, the environment variable of that
     name is read as JSON. Raises `kvcore.ConfigError` when the application starts, for an entry
-    that is wrong; each store is built when it is first used.
+    that is wrong; then all are built, in a thread, or before the first request where a server
+    runs no lifespan. An application that is mounted below may have stores of its own.
     """
 
     def __init__(self, app: ASGIApp, stores: Mapping[str, AnyConfig] | None = None) -> None:
@@ -60,11 +66,30 @@ class StoreMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the lifespan of the application."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._closing(send))
+            await self._app(scope, self._building(receive, send), self._closing(send))
             return
+        await self._stores.build()
         state: dict[str, Any] = scope.setdefault("state", {})
+        outer = state.get("stores")
         state["stores"] = self._stores
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if outer is not None:  # one dict for all, also where we stand in a mounted app
+                state["stores"] = outer
+
+    def _building(self, receive: Receive, send: Send) -> Receive:
+        async def receive_when_built() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._stores.build()
+                except Exception as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    raise
+            return message
+
+        return receive_when_built
 
     def _closing(self, send: Send) -> Send:
         async def send_when_closed(message: Message) -> None:
@@ -79,9 +104,9 @@ def find_store(store: str | AsyncStore, scope: Mapping[str, Any] | None) -> Asyn
     """A store by its name among those of the request's `StoreMiddleware`, or the store given."""
     if not isinstance(store, str):
         if not isinstance(store, AsyncStore):
-            raise TypeError(
-                f"this takes an AsyncStore or the name of a store, not {type(store).__name__}"
-            )
+            kind = type(store).__name__
+            hint = "; wrap it in AsyncStore(store)" if isinstance(store, KeyValueStore) else ""
+            raise TypeError(f"this takes an AsyncStore or the name of a store, not {kind}{hint}")
         return store.with_keys("path")
     stores = None if scope is None else scope.get("state", {}).get("stores")
     if not isinstance(stores, AsyncStores):

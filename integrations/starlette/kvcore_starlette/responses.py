@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from kvcore import AsyncStore, InvalidKey, KeyNotFound, StoreError
-from kvcore.serving import open_response
+from kvcore.serving import PRIVATE, open_response
 from kvcore_starlette.middleware import find_store
 
 
@@ -20,9 +20,12 @@ class StoreResponse(Response):
     """Answers with a value; a missing key is a 404.
 
     ``store`` is a store, or a name among those of `StoreMiddleware`; ``filename`` is what a
-    download is called (the last part of the key by default). ``headers``, and what is set on the
-    response later, go before our own. Whether the user may have the value is for the endpoint to
-    ask, before.
+    download is called (the last part of the key by default), ``cache_control`` who may keep a copy,
+    for how long. ``headers``, and what is set on the response later, go before our own. Whether
+    the user may have the value is for the endpoint to ask, before.
+
+    The status follows from the request: 200, 206, 304 or 416. ``status_code`` is there for FastAPI
+    only, which describes a ``response_class`` by its default.
     """
 
     def __init__(
@@ -32,12 +35,17 @@ class StoreResponse(Response):
         *,
         filename: str | None = None,
         as_attachment: bool = False,
+        cache_control: str = PRIVATE,
         headers: Mapping[str, str] | None = None,
         background: BackgroundTask | None = None,
+        status_code: int = 200,
     ) -> None:
+        if status_code != 200:
+            raise ValueError("the status of a StoreResponse follows from the request")
         super().__init__(background=background)
         self._store, self._key = store, key
         self._filename, self._as_attachment = filename, as_attachment
+        self._cache_control = cache_control
         self.raw_headers: list[tuple[bytes, bytes]] = []  # the rest follows from the request
         self.headers.update(headers or {})
 
@@ -51,6 +59,7 @@ class StoreResponse(Response):
                 Headers(scope=scope).get,
                 filename=self._filename,
                 as_attachment=self._as_attachment,
+                cache_control=self._cache_control,
             )
         except (KeyNotFound, InvalidKey) as error:
             raise HTTPException(404) from error
