@@ -175,3 +175,23 @@ def test_many_threads_expire_values_together() -> None:
     in_threads(4, work)
     clock.advance(10)
     assert store.keys() == []
+
+
+def test_a_counter_keeps_what_it_has() -> None:
+    """``increment`` changes the number alone: expiry and content type stay as they were."""
+    now = 0.0
+    store = DictStore(clock=lambda: now)
+    store.put("hits", b"1", ttl_secs=10, content_type="text/plain")
+    for now in (3.0, 6.0, 9.0):
+        store.increment("hits")
+    assert store.stat("hits").content_type == "text/plain"
+    now = 10.0
+    assert "hits" not in store
+
+
+def test_values_put_again_and_again_leave_nothing() -> None:
+    """A key that is put many times with a time to live is remembered a few times, not each time."""
+    store = DictStore()
+    for _ in range(10_000):
+        store.put("key", b"1", ttl_secs=1000)
+    assert len(store._shelf.expiring) < 1000

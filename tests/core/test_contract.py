@@ -659,3 +659,71 @@ def test_remaining_secs_are_never_over() -> None:
     assert Stat(1).remaining_secs() is None
     assert Stat(1, expires=expiring_in(-100)).remaining_secs() == 0.001
     assert 50 < (Stat(1, expires=expiring_in(60)).remaining_secs() or 0) <= 60
+
+
+class _DeclaredLate(DictStore):
+    """A store that finds out only when it is made what it can do."""
+
+    _declared = Capabilities()
+    _hooks_take_options = False
+
+    def __init__(self, can: Capabilities) -> None:
+        super().__init__()
+        self._declared = can
+
+
+def test_capabilities_of_an_instance_hold() -> None:
+    """What is declared in ``__init__`` is done: nothing is overwritten with ``if_absent``."""
+    store = _DeclaredLate(Capabilities(if_absent=True))
+    for one in (store, kvcore.PrefixDecorator("a-", store)):
+        one.put("lock", b"mine", if_absent=True)
+        with pytest.raises(KeyExists):
+            one.put("lock", b"theirs", if_absent=True)
+        with pytest.raises(KeyExists):
+            one.put_file("lock", io.BytesIO(b"theirs"), if_absent=True)
+        assert one.get("lock") == b"mine"
+
+
+def test_an_instance_that_does_not_write() -> None:
+    """``write=False`` stops a plain put, too."""
+    store = _DeclaredLate(Capabilities(write=False))
+    with pytest.raises(kvcore.ReadOnly):
+        store.put("key", b"1")
+    assert store.keys() == []
+
+
+def test_a_default_of_a_class_is_used() -> None:
+    """``default_ttl_secs`` may be set in the class body, as minimalkv's users do."""
+
+    class Brief(DictStore):
+        default_ttl_secs = 5.0
+
+    store = Brief()
+    store.put("key", b"1")
+    assert store.stat("key").expires is not None
+
+
+@pytest.mark.parametrize("numbers", [(0.5, 1), (0, 1.5), ("0", 1)])
+def test_ranges_are_whole_numbers(numbers: tuple[Any, Any]) -> None:
+    """A range by anything but ints is a ``TypeError`` that says so."""
+    with pytest.raises(TypeError, match="range are ints"):
+        DictStore({"key": b"12"}).get_range("key", *numbers)
+
+
+@pytest.mark.parametrize("answer", [True, 0])
+def test_files_that_answer_oddly(answer: object) -> None:
+    """A ``write`` that returns ``True`` took all; one that returns 0 for ever is an error."""
+    taken = []
+
+    class Odd:
+        def write(self, data: bytes) -> object:
+            taken.append(data)
+            return answer
+
+    store = DictStore({"key": b"abc"})
+    if answer is True:
+        store.get_file("key", Odd())
+        assert taken == [b"abc"]
+    else:
+        with pytest.raises(BlockingIOError):
+            store.get_file("key", Odd())

@@ -197,3 +197,11 @@ def test_a_mapped_space_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(space)) == space
     assert hash(space) == hash(MappedKeySpace(PATH, double, STRICT))
     assert space != PATH
+
+
+def test_small_limits_hold_for_ascii() -> None:
+    """A limit of a segment below 255 bytes holds for plain keys as well."""
+    space = KeySpace("path", 100)
+    assert "a" * 100 in space
+    assert "a" * 101 not in space
+    assert f"{'a' * 100}/{'b' * 100}" in space
