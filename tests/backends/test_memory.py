@@ -179,13 +179,14 @@ def test_many_threads_expire_values_together() -> None:
 
 def test_a_counter_keeps_what_it_has() -> None:
     """``increment`` changes the number alone: expiry and content type stay as they were."""
-    now = 0.0
-    store = DictStore(clock=lambda: now)
+    times = [0.0]
+    store = DictStore(clock=lambda: times[-1])
     store.put("hits", b"1", ttl_secs=10, content_type="text/plain")
-    for now in (3.0, 6.0, 9.0):
+    for secs in (3.0, 6.0, 9.0):
+        times.append(secs)
         store.increment("hits")
     assert store.stat("hits").content_type == "text/plain"
-    now = 10.0
+    times.append(10.0)
     assert "hits" not in store
 
 
