@@ -7,6 +7,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage, storages
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.migrations.writer import MigrationWriter
@@ -47,10 +48,19 @@ def test_generated_keys_stand_in_migrations() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["fixed", "{id}/{name}", "a" * 70 + "{id}{ext}", "{unknown}{id}"]
+    "template",
+    [
+        "fixed",
+        "{id}/{name}",
+        "a" * 70 + "{id}{ext}",
+        "{unknown}{id}",
+        "../{id}",
+        "/{id}",
+        "a//{id}",
+    ],
 )
 def test_templates_that_cannot_serve_a_field_are_told(template: str) -> None:
-    """When the model is loaded: no id, unknown places, longer than a field's 100 characters."""
+    """When the model is loaded: no id, unknown places, too long for a field, no legal key."""
     with pytest.raises((ConfigError, ValueError), match="template"):
         GeneratedKey(template)
 
@@ -105,12 +115,70 @@ def test_the_check_reads_the_setting(settings: Settings) -> None:
             call_command("check")
 
 
+def test_the_check_reads_the_storages(settings: Settings) -> None:
+    """A name that `KVCORE_STORES` does not have, a wrong URL, an unknown option; others pass."""
+    settings.KVCORE_STORES = {"default": "memory://"}
+    backend = "kvcore_django.storage.KVStorage"
+    others = {
+        "default": {"BACKEND": backend, "OPTIONS": {"url": "fs:///no/such/folder"}},
+        "named": {"BACKEND": backend},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "gone": {"BACKEND": "no.such.Storage"},
+    }
+    settings.STORAGES = others
+    call_command("check")
+    for options, told in (
+        ({"store": "nope"}, "'nope'"),
+        ({"url": "memry://"}, "memry"),
+        ({"stor": "default"}, "stor"),
+        ({"store": "default2", "url": "memory://"}, "not both"),
+    ):
+        settings.STORAGES = {**others, "media": {"BACKEND": backend, "OPTIONS": options}}
+        with pytest.raises(SystemCheckError, match=rf"(?s)kvcore\.E002.*media.*{told}"):
+            call_command("check")
+
+
+@pytest.mark.urls(__name__)
+def test_the_check_reads_the_urls(settings: Settings) -> None:
+    """A store that is served, and that nobody configured, is told before the first request."""
+    settings.KVCORE_STORES = {"default": "memory://", "private": "memory://"}
+    call_command("check")
+    settings.KVCORE_STORES = {"default": "memory://"}
+    with pytest.raises(SystemCheckError, match=r"(?s)kvcore\.E003.*private/"):
+        call_command("check")
+    settings.KVCORE_STORES = {}
+    settings.STORAGES = {"default": STORAGE_OF_ITS_OWN}
+    with pytest.raises(SystemCheckError, match=r"(?s)kvcore\.E003.*media/.*'default'"):
+        call_command("check")
+
+
 # The view
 
+STORAGE_OF_ITS_OWN = {
+    "BACKEND": "kvcore_django.storage.KVStorage",
+    "OPTIONS": {"url": "memory://"},
+}
 urlpatterns = [
     path("media/", include("kvcore_django.urls")),
     path("private/", include("kvcore_django.urls"), {"store": "private"}),
+    path("storage/", include("kvcore_django.urls"), {"store": default_storage}),
 ]
+
+
+@pytest.mark.urls(__name__)
+def test_a_storage_stands_for_its_store(settings: Settings, client: Client) -> None:
+    """One with a URL of its own needs no `KVCORE_STORES`: uploads and URLs take the storage."""
+    settings.STORAGES = {
+        "default": STORAGE_OF_ITS_OWN,
+        "plain": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    }
+    settings.KVCORE_STORES = {}
+    key = save_upload(ContentFile(PNG), store=default_storage)
+    assert default_storage.exists(key)
+    answer = client.get(f"/storage/{key}", SERVER_NAME="localhost")
+    assert b"".join(answer) == PNG
+    with pytest.raises(TypeError, match="InMemoryStorage has no store"):
+        current_store(storages["plain"])
 
 
 @pytest.mark.urls(__name__)
@@ -128,7 +196,10 @@ def test_each_store_has_its_addresses(settings: Settings, client: Client) -> Non
 def test_the_view_may_be_called_by_others() -> None:
     """A view that asks who may see the file passes it a store and a name for the download."""
     request, store = RequestFactory().get("/"), DictStore({"x": PNG})
-    response = serve(request, "x", store=store, filename="ü.png", as_attachment=True)
+    response = serve(
+        request, "x", store=store, filename="ü.png", as_attachment=True, cache_control="no-store"
+    )
+    assert response["Cache-Control"] == "no-store"
     assert response["Content-Disposition"] == (
         "attachment; filename=\"u.png\"; filename*=UTF-8''%C3%BC.png"
     )

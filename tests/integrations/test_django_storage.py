@@ -91,6 +91,14 @@ def test_it_is_neither_empty_nor_callable(storage: KVStorage) -> None:
     assert isinstance(storage, Storage)
 
 
+def test_a_migration_cannot_hold_a_store_object(storage: KVStorage) -> None:
+    """A `DictStore` would be written down with all its values; a name does."""
+    with pytest.raises(ImproperlyConfigured, match="name it in KVCORE_STORES"):
+        storage.deconstruct()
+    with pytest.raises(ImproperlyConfigured, match="migration"):
+        MigrationWriter.serialize(storage)
+
+
 @pytest.mark.usefixtures("others")
 def test_migrations_write_it_down_without_secrets() -> None:
     """By its arguments, those that differ from the defaults; a password never."""
@@ -211,9 +219,37 @@ def test_a_file_bars_the_way_of_a_directory(tmp_path: Path) -> None:
     """`a` is a file, so `a/b` cannot be one in a folder; nothing is lost, nothing waits."""
     storage = KVStorage(FilesystemStore(tmp_path))
     storage.save("a", ContentFile(b"file"))
+    content = CountedContent(b"below")
     with pytest.raises(FileExistsError):
-        storage.save("a/b", ContentFile(b"below"))
+        storage.save("a/b", content)
+    assert content.reads <= 1
     assert content_of(storage, "a") == b"file"
+
+
+class CountedContent(ContentFile):
+    """Counts how often it is read from its start."""
+
+    reads = 0
+
+    def chunks(self, chunk_size: int | None = None) -> object:
+        self.reads += 1
+        return super().chunks(chunk_size)
+
+
+def test_other_names_are_made_of_the_wanted_one(tmp_path: Path) -> None:
+    """However often somebody else is faster: one ending of random characters, not several."""
+    tried = []
+
+    class Taken(DictStore):
+        def put_file(self, key: str, *args: object, **options: object) -> str:
+            tried.append(key)
+            if len(tried) < 5:
+                raise KeyExists(key=key)
+            return super().put_file(key, *args, **options)
+
+    name = KVStorage(Taken(keys="path")).save("a/name.txt", ContentFile(b"1"))
+    assert tried[-1] == name
+    assert [len(key) for key in tried] == [len("a/name.txt")] + [len("a/name_1234567.txt")] * 4
 
 
 def test_a_failing_source_leaves_nothing(storage: KVStorage, store: KeyValueStore) -> None:
@@ -240,7 +276,7 @@ def test_the_length_of_names_is_kept(storage: KVStorage) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../../x", "/etc/passwd", "a/..", "..\\x", "\\x", "a\0b", ".kvcore-x", "a\nb"],
+    ["../x", "a/../../x", "/etc/passwd", "a/..", "..\\x", "\\x"],
 )
 def test_names_cannot_lead_out(storage: KVStorage, store: KeyValueStore, name: str) -> None:
     """Every operation refuses them as Django does, by `SuspiciousFileOperation`."""
@@ -250,6 +286,29 @@ def test_names_cannot_lead_out(storage: KVStorage, store: KeyValueStore, name: s
     with pytest.raises(SuspiciousFileOperation):
         storage.save(name, ContentFile(b""))
     assert values(store) == {}
+
+
+@pytest.mark.parametrize("name", ["a\0b", ".kvcore-x", "a\nb", "a/.kvcore-x/b"])
+def test_what_cannot_be_a_name_does_not_exist(storage: KVStorage, name: str) -> None:
+    """Asked for, it is not there; to use it is refused as Django refuses suspicious names."""
+    assert not storage.exists(name)
+    for operation in (storage.open, storage.size, storage.delete):
+        with pytest.raises(SuspiciousFileOperation):
+            operation(name)
+    with pytest.raises(SuspiciousFileOperation):
+        storage.save(name, ContentFile(b""))
+
+
+def test_names_of_many_bytes_are_cut(tmp_path: Path) -> None:
+    """A folder takes 255 bytes; 200 characters may be 800. The extension and all files stay."""
+    storage = KVStorage(FilesystemStore(tmp_path))
+    names = [storage.save("a/" + "写" * 200 + ".png", ContentFile(b"%d" % i)) for i in range(3)]
+    assert len(set(names)) == 3
+    for i, name in enumerate(names):
+        assert name.startswith("a/写写写")
+        assert name.endswith(".png")
+        assert len(name.encode()) <= 2 + 255
+        assert content_of(storage, name) == b"%d" % i
 
 
 def test_names_are_normalised_as_paths(storage: KVStorage, store: KeyValueStore) -> None:
@@ -277,6 +336,11 @@ def test_opened_files_are_files(storage: KVStorage) -> None:
         assert list(file) == [b"one\n", "ü\n".encode()]
         assert file.open() is file
         assert file.read() == "one\nü\n".encode()
+        storage.delete("name.txt")
+        storage.save("name.txt", ContentFile("another"))
+        assert file.size == 7, "the version that is read"
+        storage.delete("name.txt")
+        storage.save("name.txt", ContentFile("one\nü\n"))
     assert file.closed
     file.close()
     assert file.open("r").read() == "one\nü\n"
@@ -393,6 +457,15 @@ def test_urls_stand_below_media_url(settings: Settings) -> None:
     assert KVStorage(DictStore()).url(None) == "/media/"
     with pytest.raises(ValueError, match="not accessible"):
         KVStorage(DictStore(), base_url="").url("a")
+
+
+@pytest.mark.parametrize("media_url", ["", "/"])
+def test_an_unset_media_url_is_told(settings: Settings, media_url: str) -> None:
+    """Django makes `/` of its default; a link there is dead. The root is what `base_url` says."""
+    settings.MEDIA_URL = media_url
+    with pytest.raises(ValueError, match="set MEDIA_URL or base_url"):
+        KVStorage(DictStore()).url("a")
+    assert KVStorage(DictStore(), base_url="/").url("a") == "/a"
 
 
 def test_a_store_with_urls_of_its_own_gives_them(tmp_path: Path, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from django.core.files import File
 
-from kvcore import KeyNotFound, KeyValueStore, Writer
+from kvcore import KeyNotFound, KeyValueStore, Reader, Writer
 
 if TYPE_CHECKING:
     _File = File[Any]
@@ -35,10 +35,11 @@ class KVFile(_File):
 
     @property
     def size(self) -> int:
-        """Bytes of the stored value."""
+        """Bytes: of the version that is read, or of what was written so far."""
         if isinstance(self.file, _WritingFile):
             return self.file.written
-        return self._store.stat(str(self.name)).size
+        reader = self.file.buffer if isinstance(self.file, io.TextIOWrapper) else self.file
+        return cast("Reader", reader).stat.size
 
     def open(self, mode: str | None = None, *_: object, **__: object) -> Self:
         """Go back to the start; opened anew if it was closed, or in another mode."""

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.storage import Storage
+from django.urls import get_script_prefix
 from django.utils.encoding import filepath_to_uri
 
 from kvcore import InvalidKey, KeyExists, KeyNotFound, KeyValueStore, Stat, Stores
@@ -40,9 +41,11 @@ class KVStorage(Storage):
     An existing file is never overwritten by ``save``, however many save the same name at once.
     The URL of a file is ``base_url`` and its name. Without a ``base_url`` it is the store's own,
     where that is of the web (``https:``, ``/media/…``), else ``MEDIA_URL`` and the name: serve
-    files there with `kvcore_django.urls`.
+    files there with `kvcore_django.urls`. (A ``MEDIA_URL`` of ``""``, Django's default, or ``"/"``
+    counts as none; for the root of a site say ``base_url="/"``.)
 
-    In migrations a ``url`` appears without secrets; there a name is the better choice.
+    In migrations a ``url`` appears without secrets; there a name is the better choice. A store
+    object does for tests, but not for the field of a model, as a migration cannot hold it.
     """
 
     def __init__(
@@ -64,9 +67,22 @@ class KVStorage(Storage):
             return self._own["default"].with_keys("path")
         return current_store(self._store)
 
+    @property
+    def store_name(self) -> str | None:
+        """The name in ``KVCORE_STORES``; none for a ``url`` or a store object."""
+        return self._store if self._own is None and isinstance(self._store, str) else None
+
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """What a migration writes down: the arguments, without secrets."""
+        """What a migration writes down: the arguments, without secrets.
+
+        Raises ``ImproperlyConfigured`` for a store object: a migration can only hold its name.
+        """
         given: dict[str, Any] = {}
+        if not isinstance(self._store, str):
+            raise ImproperlyConfigured(
+                f"a migration cannot hold {self._store!r}: name it in KVCORE_STORES and write"
+                " KVStorage('that name'), or give the field a function that makes the storage"
+            )
         if self._store != "default":
             given["store"] = self._store
         if self._url is not None:
@@ -77,17 +93,20 @@ class KVStorage(Storage):
 
     def _key(self, name: str | os.PathLike[str]) -> str:
         """The key of a file name. Raises ``SuspiciousFileOperation`` for what cannot be one."""
+        key = self._path(name)
+        if key:
+            try:
+                self.store.keyspace.check(key)
+            except InvalidKey as error:
+                raise SuspiciousFileOperation(str(error)) from error
+        return key
+
+    def _path(self, name: str | os.PathLike[str]) -> str:
         text = os.fspath(name).replace("\\", "/")
         if text.startswith("/") or ".." in text.split("/"):
             raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
         key = posixpath.normpath(text)
-        if key == ".":
-            return ""
-        try:
-            self.store.keyspace.check(key)
-        except InvalidKey as error:
-            raise SuspiciousFileOperation(str(error)) from error
-        return key
+        return "" if key == "." else key
 
     # Reading
 
@@ -96,8 +115,9 @@ class KVStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name, or files below it as in a directory."""
-        key = self._key(name)
-        store = self.store
+        key, store = self._path(name), self.store
+        if key and key not in store.keyspace:
+            return False
         if key and key in store:
             return True
         return next(store.iter_keys(f"{key}/" if key else ""), None) is not None
@@ -135,7 +155,10 @@ class KVStorage(Storage):
             url = store.url_for(self._key(name))
             if not url.startswith("file:"):
                 return url
-        base = settings.MEDIA_URL if base is None else str(base)  # it may be lazy
+        if base is None:
+            # Django puts the script's prefix ("/") before a MEDIA_URL that is not set.
+            base = settings.MEDIA_URL if get_script_prefix() != settings.MEDIA_URL else ""
+        base = str(base)  # it may be lazy
         if not base:
             raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
         base = base if base.endswith("/") else f"{base}/"
@@ -144,7 +167,8 @@ class KVStorage(Storage):
     # Writing
 
     def _save(self, name: str, content: File[Any]) -> str:
-        store, key = self.store, self._key(name)
+        store, wanted = self.store, self._key(name)
+        key = wanted
         path = getattr(content, "temporary_file_path", None)
         for left in reversed(range(_TRIES)):
             try:
@@ -153,9 +177,9 @@ class KVStorage(Storage):
                 return store.put_file(key, _blocks(content), if_absent=True)
             except KeyExists:
                 # Somebody else was faster, or a file bars the way of this directory.
-                if not left or not (path or content.seekable()):
+                if not left or not (path or content.seekable()) or _is_barred(wanted, store):
                     raise
-                key = self._key(self._alternative(key))
+                key = self._key(self._alternative(wanted))
         raise AssertionError("unreachable")
 
     def _alternative(self, key: str) -> str:
@@ -163,6 +187,27 @@ class KVStorage(Storage):
         suffix = "".join(PurePath(name).suffixes)
         root = name.removesuffix(suffix)
         return posixpath.join(directory, self.get_alternative_name(root, suffix))
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """A free name like this one: cut to what a segment of the store's keys may have."""
+        directory, base = posixpath.split(str(name).replace("\\", "/"))
+        root, extension = os.path.splitext(base)
+        cut = self._cut(root, extension) + extension
+        return super().get_available_name(posixpath.join(directory, cut), max_length)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """The name with 7 random characters, cut as `get_available_name` does."""
+        directory, root = posixpath.split(file_root)
+        cut = self._cut(root, f"_{'x' * 7}{file_ext}")
+        return super().get_alternative_name(posixpath.join(directory, cut), file_ext)
+
+    def _cut(self, root: str, rest: str) -> str:
+        limit = self.store.keyspace.max_segment_bytes
+        room = None if limit is None else max(limit - len(rest.encode(errors="replace")), 1)
+        encoded = root.encode(errors="surrogatepass")
+        if room is None or len(encoded) <= room:
+            return root
+        return encoded[:room].decode(errors="ignore")
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Whether a file may be saved under this name; one request to the store."""
@@ -179,6 +224,12 @@ class KVStorage(Storage):
             return self.store.stat(self._key(name))
         except KeyNotFound as error:
             raise FileNotFoundError(f"there is no file {name!r} in this storage") from error
+
+
+def _is_barred(key: str, store: KeyValueStore) -> bool:
+    """Whether a file stands where this key needs a directory, so that no other name helps."""
+    parts = key.split("/")
+    return any("/".join(parts[:depth]) in store for depth in range(1, len(parts)))
 
 
 def _blocks(content: File[Any]) -> Iterator[bytes]:

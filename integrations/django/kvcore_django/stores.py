@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 
 from django.conf import settings
+from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
 from kvcore import KeyValueStore, Stores
@@ -38,10 +39,18 @@ _configured = _Configured()
 setting_changed.connect(_configured.forget)
 
 
-def current_store(store: str | KeyValueStore = "default") -> KeyValueStore:
+def current_store(store: str | KeyValueStore | Storage = "default") -> KeyValueStore:
     """A store by its name in ``KVCORE_STORES``; a store is taken as it is.
+
+    A `kvcore_django.storage.KVStorage`, such as ``default_storage`` or that of a field, stands for
+    its store.
 
     What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
     `kvcore.ConfigError` for a name that is not there and for a configuration that is wrong.
     """
+    if isinstance(store, Storage):
+        found = getattr(store, "store", None)
+        if not isinstance(found, KeyValueStore):
+            raise TypeError(f"{type(store).__name__} has no store of kvcore; KVStorage has")
+        store = found
     return (_configured[store] if isinstance(store, str) else store).with_keys("path")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.core.files import File
+from django.core.files.storage import Storage
 from django.db.models import Model
 from django.utils.deconstruct import deconstructible
 
-from kvcore import KeyValueStore, Template, Uploader, random_id
+from kvcore import PATH, KeyValueStore, Template, Uploader, random_id
 from kvcore.mime import known_extension
 from kvcore_django.stores import current_store
 
@@ -18,15 +19,16 @@ _MAX_LENGTH = 100  # of a FileField that does not say otherwise
 def save_upload(
     file: File[bytes],
     *,
-    store: str | KeyValueStore = "default",
+    store: str | KeyValueStore | Storage = "default",
     template: str = "{id}{ext}",
     max_bytes: int | None = None,
     content_types: Collection[str] | None = None,
 ) -> str:
     """Store an upload under a generated key; returns the key, which a `FileField` takes as value.
 
-    ``store`` is a name in ``KVCORE_STORES`` or a store; the other options and the errors are those
-    of `kvcore.uploads.Uploader`. A refused upload leaves nothing behind.
+    ``store`` is a name in ``KVCORE_STORES``, a store, or the `KVStorage` of a field; the other
+    options and the errors are those of `kvcore.Uploader`. A refused upload leaves nothing behind;
+    `kvcore.uploads.http_status` tells the status to answer its `UploadRefused` with.
     """
     uploader = Uploader(
         current_store(store), template=template, max_bytes=max_bytes, content_types=content_types
@@ -51,6 +53,7 @@ class GeneratedKey:
     def __init__(self, template: str = "{id}{ext}") -> None:
         self.template = template
         self._template = Template(template, fields=("id", "ext"))
+        self._template.check(PATH, id="0", ext=".bin")
         longest = len(self._template.fill(id=random_id(), ext=".webm"))
         if longest > _MAX_LENGTH:
             raise ValueError(f"the template {template!r} makes keys of {longest} characters")

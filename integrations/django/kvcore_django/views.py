@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from asgiref.sync import sync_to_async
+from django.core.files.storage import Storage
 from django.core.handlers.asgi import ASGIRequest
 from django.http import (
     Http404,
@@ -16,23 +17,25 @@ from django.http import (
 from django.http.response import HttpResponseBase
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
-from kvcore.serving import InlineBody, open_response_inline
+from kvcore.serving import PRIVATE, InlineBody, open_response_inline
 from kvcore_django.stores import current_store
 
 
 def serve(
     request: HttpRequest,
     key: str,
-    store: str | KeyValueStore = "default",
+    store: str | KeyValueStore | Storage = "default",
     *,
     filename: str | None = None,
     as_attachment: bool = False,
+    cache_control: str = PRIVATE,
 ) -> HttpResponseBase:
     """Answer with a value: whoever knows the key may have it.
 
     To let only some people, call it from a view of your own that asks them first. ``store`` is a
-    name in ``KVCORE_STORES`` or a store, ``filename`` what a download is called (the last part of
-    the key by default). A missing key is ``Http404``.
+    name in ``KVCORE_STORES``, a store or a `KVStorage`, ``filename`` what a download is called (the
+    last part of the key by default), ``cache_control`` who may keep a copy, for how long. A missing
+    key is ``Http404``.
     """
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
@@ -44,6 +47,7 @@ def serve(
             request.headers.get,
             filename=filename,
             as_attachment=as_attachment,
+            cache_control=cache_control,
         )
     except (KeyNotFound, InvalidKey) as error:
         raise Http404("There is nothing under this key.") from error
