@@ -35,23 +35,28 @@ class Directories:
         return {**self.__dict__, "_synced": {}}
 
     def make_root(self) -> None:
-        """Make the root, and what is missing above it."""
+        """Make the root, and what is missing above it, for the next try."""
         missing = []
         path = self._path.rstrip(os.sep) or os.sep
         while not os.path.isdir(path):
             missing.append(path)
             path = os.path.dirname(path)
-        for path in reversed(missing):
-            above, name = os.path.split(path)
-            try:
-                type(self._root).root(above).mkdir(name, self._perm)
-            except FileExistsError:  # by another process, which may not have come to its sync yet
-                if not os.path.isdir(path):
-                    raise StoreError(
-                        f"{path!r} is no directory, but a file or a dead link"
-                    ) from None
-            if self._durable:
-                type(self._root).root(above).sync()
+        try:
+            for path in reversed(missing):
+                self._make_root_folder(*os.path.split(path))
+        except FileNotFoundError:
+            return  # removed meanwhile: the next try finds out
+
+    def _make_root_folder(self, above: str, name: str) -> None:
+        folder = type(self._root).root(above)
+        try:
+            folder.mkdir(name, self._perm)
+        except FileExistsError:  # by another process, which may not have come to its sync yet
+            path = os.path.join(above, name)
+            if os.path.lexists(path) and not os.path.isdir(path):
+                raise StoreError(f"{path!r} is no directory, but a file or a dead link") from None
+        if self._durable:
+            folder.sync()
 
     def make(self, key: str) -> None:
         """Make what is missing above ``key``. `KeyExists` if something else is in the way."""

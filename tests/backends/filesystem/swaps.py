@@ -54,6 +54,9 @@ def swap_for_link(variant: str, rounds: int) -> Any:
             with open(f"{outside}/{name}", "wb") as file:
                 file.write(SECRET)
             os.utime(f"{outside}/{name}", ns=(1, 1))
+        for name in ("stay", "sub/stay"):  # else the directory would be pruned
+            with open(f"{root}/d/{name}", "wb"):
+                pass
         os.symlink(outside, f"{root}/link")
         before = _snapshot(outside)
         with for_ever(lambda: exchange(f"{root}/d", f"{root}/link")):
@@ -138,7 +141,7 @@ def remake_root(variant: str, rounds: int) -> Any:
     """The root is removed with all that is in it, and made again by the next put."""
     with tempfile.TemporaryDirectory() as base:
         with for_ever(lambda: shutil.rmtree(f"{base}/root", ignore_errors=True)):
-            return _use_root(new_store(variant, f"{base}/root"), rounds)
+            return _use_root(new_store(variant, f"{base}/root", perm=0o640), rounds)
 
 
 def _use_root(store: FilesystemStore, rounds: int) -> Any:
