@@ -60,6 +60,7 @@ wheel: .venv
 .venv: .venv/made
 
 .venv/made: constraints/dev.txt
+	@echo "Setting up a virtualenv in .venv; the first time this takes a few minutes ..."
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --constraint constraints/dev.txt pip
 	$(BIN)/pip install --quiet --constraint constraints/dev.txt --group dev

@@ -41,7 +41,7 @@ def main() -> None:
             print(f"{name:>9}  http://{HOST}:{port}/", flush=True)
         print(f"The pictures go to {shown}\nCtrl-C stops all three.", flush=True)
         stopped.wait()
-    print(f"\nStopped. The pictures are in {shown}", flush=True)
+    print(f"\nStopped. The pictures are in {shown}\n{folder} may be deleted.", flush=True)
 
 
 def start_django(stores: dict[str, StoreConfig], folder: Path) -> tuple[int, Callable[[], None]]:

@@ -91,7 +91,12 @@ def is_foreign(header: Callable[[str], str | None]) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = header("Origin")
-    return origin is not None and urlsplit(origin).netloc != header("Host")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != header("Host")
+    except ValueError:  # such as "http://[": no origin of ours
+        return True
 
 
 def show_size(size: int) -> str:

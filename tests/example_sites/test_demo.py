@@ -102,6 +102,7 @@ def test_the_demo_runs_and_stops(tmp_path: Path, stop: signal.Signals) -> None:
         said, _ = demo.communicate(timeout=30)
         assert demo.returncode == 0, said
         assert "Stopped. The pictures are in fs://" in said
+        assert re.search(r"kvcore-demo-\w+ may be deleted", said)
         assert "Traceback" not in said
     (folder,) = tmp_path.glob("kvcore-demo-*/pictures")
     kept = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))

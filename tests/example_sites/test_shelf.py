@@ -25,6 +25,8 @@ SITES = Path(shelf.__file__).parent.parent
         ({"Origin": "https://elsewhere.example"}, True),
         ({"Origin": "null"}, True),
         ({"Origin": ""}, True),
+        ({"Origin": "http://["}, True),
+        ({"Origin": "http://localhost:1]"}, True),
     ],
 )
 def test_foreign_requests_are_known(headers: dict[str, str], foreign: bool) -> None:
