@@ -13,7 +13,7 @@ def machine() -> dict[str, str]:
     """The machine and the software, as far as figures depend on them."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}, {os.cpu_count()} cores",
         "Python": platform.python_version(),
         "kvcore": kvcore.__version__,
         **versions(),
