@@ -141,6 +141,15 @@ class Folder(ABC):
         finally:
             folder.close()
 
+    def link_key(self, draft: Draft, key: str) -> None:
+        """`link` for a key below this folder."""
+        *segments, name = key.split("/")
+        folder = self.walk(segments)
+        try:
+            folder.link(draft, name)
+        finally:
+            folder.close()
+
     @abstractmethod
     def mkdir(self, name: str, perm: int | None) -> None:
         """Make a directory, with exactly the mode ``perm`` or by the umask."""

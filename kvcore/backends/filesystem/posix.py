@@ -18,6 +18,7 @@ _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
 _SEARCH = _DIRECTORY | getattr(os, "O_PATH", 0)  # enough to go on from, and cheaper
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
+_CLOSED = "\0closed/"  # no system call takes it
 _NAMELESS = os.O_RDWR | getattr(os, "O_TMPFILE", 0) | _CLOEXEC
 # What open says where O_TMPFILE is not to be had: not by this file system, not by this kernel;
 # EPERM is ext4's word for a directory that is being removed.
@@ -94,6 +95,7 @@ class PosixFolder(Folder):
             self.unlock()
         fd, self.fd = self.fd, None
         if fd is not None:
+            self.path = _CLOSED  # or names would be looked for in the working directory
             let_go(fd)
 
     def open_read(self, name: str) -> int:
@@ -136,23 +138,18 @@ class PosixFolder(Folder):
             os.fchmod(draft.fd, perm)
 
     def link(self, draft: Draft, name: str) -> None:
-        if draft.name is None:
-            # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
-            os.link(
-                f"/proc/self/fd/{draft.fd}",
-                self.path + name,
-                src_dir_fd=draft.fd,
-                dst_dir_fd=self.fd,
-                follow_symlinks=True,
-            )
-        else:
-            os.link(
-                draft.name,
-                self.path + name,
-                src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
-                dst_dir_fd=self.fd,
-                follow_symlinks=False,
-            )
+        _link(draft, self.path + name, self.fd)
+
+    def link_key(self, draft: Draft, key: str) -> None:
+        if "/" not in key:
+            _link(draft, self.path + key, self.fd)
+            return
+        *segments, name = key.split("/")
+        fd = self._walk(segments, _SEARCH)
+        try:
+            _link(draft, name, fd)
+        finally:
+            let_go(fd)
 
     def replace(self, draft: Draft, name: str) -> None:
         if draft.name is not None:
@@ -238,3 +235,23 @@ class PosixFolder(Folder):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _link(draft: Draft, name: str, dir_fd: int | None) -> None:
+    if draft.name is None:
+        # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
+        os.link(
+            f"/proc/self/fd/{draft.fd}",
+            name,
+            src_dir_fd=draft.fd,
+            dst_dir_fd=dir_fd,
+            follow_symlinks=True,
+        )
+    else:
+        os.link(
+            draft.name,
+            name,
+            src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
+            dst_dir_fd=dir_fd,
+            follow_symlinks=False,
+        )

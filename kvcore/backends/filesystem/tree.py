@@ -102,10 +102,7 @@ class Tree:
         try:
             for _ in range(_TRIES):
                 try:
-                    if "/" in key:
-                        self._show(draft, key, options)
-                    else:
-                        self._show_in(self.root, draft, key, options)
+                    self._show(draft, key, options)
                     break
                 except OSError as error:
                     if error.errno not in NO_FOLDER:
@@ -130,27 +127,33 @@ class Tree:
             self._directories.sync(key)
 
     def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
+        creates = not options.if_present and options.if_match is None
+        if creates:
+            try:
+                self.root.link_key(draft, key)
+                return
+            except FileExistsError:
+                pass
+        if creates and options.if_absent:
+            self._clear_way(key)
+            raise KeyExists
         folder, name = self.folder_of(key)
         try:
-            self._show_in(folder, draft, name, options)
+            self._replace(folder, draft, name, options)
+        except (IsADirectoryError, PermissionError):  # the latter is what Windows says
+            self._clear_way(key)
+            raise
         finally:
             folder.close()
 
-    def _show_in(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
-        if options.if_present or options.if_match is not None:
-            self._replace(folder, draft, name, options)
-            return
+    def _clear_way(self, key: str) -> None:
+        """If a directory is in the way, remove an empty one and have it tried again."""
+        folder, name = self.folder_of(key)
         try:
-            folder.link(draft, name)
-        except FileExistsError:
             if stat.S_ISDIR(folder.stat(name).st_mode):
                 self._directories.clear(folder, name)
-            if options.if_absent:
-                raise KeyExists from None
-            try:
-                self._replace(folder, draft, name, options)
-            except IsADirectoryError:
-                raise way_is_free() from None
+        finally:
+            folder.close()
 
     def _replace(self, folder: Folder, draft: Draft, name: str, options: WriteOptions) -> None:
         held = folder.lock()
