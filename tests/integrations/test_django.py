@@ -146,6 +146,10 @@ def test_the_check_reads_the_urls(settings: Settings) -> None:
     settings.KVCORE_STORES = {"default": "memory://"}
     with pytest.raises(SystemCheckError, match=r"(?s)kvcore\.E003.*private/"):
         call_command("check")
+    settings.KVCORE_STORES = {"default": "memory://", "private": "memory://"}
+    settings.STORAGES = {"default": {**STORAGE_OF_ITS_OWN, "OPTIONS": {"url": "memry://"}}}
+    with pytest.raises(SystemCheckError, match=r"kvcore\.E002"):
+        call_command("check")
     settings.KVCORE_STORES = {}
     settings.STORAGES = {"default": STORAGE_OF_ITS_OWN}
     with pytest.raises(SystemCheckError, match=r"(?s)kvcore\.E003.*media/.*'default'"):

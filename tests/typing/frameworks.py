@@ -28,7 +28,9 @@ def in_django(request: HttpRequest, file: DjangoUpload[bytes]) -> None:
     kvcore_django.save_upload(file, max_size=10)  # pyright: ignore[reportCallIssue]
     assert_type(kvcore_django.current_store("media"), KeyValueStore)
     assert_type(serve(request, "key", as_attachment=True), HttpResponseBase)
-    assert_type(KVStorage(url="memory://").store, KeyValueStore)
+    storage = KVStorage(url="memory://")
+    assert_type(storage.store, KeyValueStore)
+    assert_type(kvcore_django.save_upload(file, store=storage), str)
 
 
 def in_flask(file: FileStorage) -> None:

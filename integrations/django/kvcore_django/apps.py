@@ -86,6 +86,7 @@ def _served(
 
 
 def _unknown(store: object, stores: Stores) -> str | None:
-    if not isinstance(store, str) or store in stores:
+    # By its type: to look at the class of `default_storage` is to build it, which may fail.
+    if not issubclass(type(store), str) or store in stores:
         return None
     return f"there is no store {store!r} in KVCORE_STORES; there are {sorted(stores)}"
