@@ -105,10 +105,6 @@ class WebFolder(Folder):
         return type(self).make(root, "https://media.example/", keys=self.keys, durability="atomic")
 
 
-class TestWebFiles(WebFolder):
-    make = WebFilesystemStore
-
-
 class TestWebFilesOfPaths(WebFolder):
     make = WebFilesystemStore
     keys = "path"
@@ -116,7 +112,6 @@ class TestWebFilesOfPaths(WebFolder):
 
 class TestPortableWebFiles(WebFolder):
     make = PortableWebFilesystemStore
-    keys = "path"
 
 
 class TestPrefixOverFiles(Folder):

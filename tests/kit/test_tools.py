@@ -17,6 +17,7 @@ from kvcore.testing.contract.fixtures import (
     blob,
     contents,
     declared,
+    for_each,
     in_threads,
     raised,
     unchanged,
@@ -169,6 +170,25 @@ def test_unchanged_sees_a_change() -> None:
         with pytest.raises(AssertionError), unchanged(store):
             change()
     assert contents(store) == {"new": b""}
+
+
+def test_for_each_runs_every_case() -> None:
+    """As one test whose last argument pytest does not see; a failure notes its case."""
+    seen: list[tuple[int, list[str]]] = []
+
+    @for_each({"one": 1, "two": 2, "three": 3}, anew=True)
+    def test(self: object, store: DictStore, case: int) -> None:
+        """What is promised."""
+        seen.append((case, store.keys()))
+        store.put("key", b"value")
+        assert case < 2
+
+    assert test.__doc__ == "What is promised."
+    assert list(inspect.signature(test).parameters) == ["self", "store"]
+    with pytest.raises(AssertionError) as caught:
+        test(None, store=DictStore())
+    assert caught.value.__notes__ == ["in the case 'two'"]
+    assert seen == [(1, []), (2, [])]
 
 
 def test_raised_and_threads() -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from kvcore.contract import KeyValueStore
 from kvcore.errors import KeyExists, KeyNotFound
-from kvcore.testing.contract.fixtures import StoreFixtures, blob, contents, declared, unchanged
+from kvcore.testing.contract.fixtures import (
+    StoreFixtures,
+    blob,
+    contents,
+    declared,
+    for_each,
+    unchanged,
+)
 
 Verb: TypeAlias = Callable[..., str]
 BOTH: dict[str, Verb] = {
@@ -17,7 +24,7 @@ BOTH: dict[str, Verb] = {
     "move": lambda store, *keys, **options: store.move(*keys, **options),
 }
 
-each_verb: pytest.MarkDecorator = pytest.mark.parametrize("verb", BOTH.values(), ids=BOTH)
+each_verb = for_each(BOTH, anew=True)
 
 
 class CopyMoveTests(StoreFixtures):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -15,6 +17,7 @@ from kvcore.errors import Unsupported
 from kvcore.testing.clock import Clock
 
 _T = TypeVar("_T")
+_Test = TypeVar("_Test", bound=Callable[..., None])
 _JOIN_SECS = 60
 
 
@@ -114,6 +117,39 @@ def declared(store: KeyValueStore, *capabilities: str) -> Iterator[None]:
         return
     with unchanged(store), pytest.raises(Unsupported):
         yield
+
+
+def for_each(cases: Mapping[str, Any], *, anew: bool = False) -> Callable[[_Test], _Test]:
+    """Have a test run for each of ``cases``, given as its last argument; ``anew``: emptied before.
+
+    One test for all of them, where pytest's parametrisation costs more than the work: this suite
+    runs on many stores. A failure notes its case.
+    """
+
+    def decorate(test: _Test) -> _Test:
+        *fixtures, last = inspect.signature(test).parameters.values()
+
+        @wraps(test)
+        def run(self: StoreFixtures, **given: Any) -> None:
+            for name, case in cases.items():
+                if anew:
+                    empty(given["store"])
+                try:
+                    test(self, **given, **{last.name: case})
+                except BaseException as error:
+                    error.add_note(f"in the case {name!r}")
+                    raise
+
+        run.__signature__ = inspect.Signature(fixtures)  # type: ignore[attr-defined]
+        return cast("_Test", run)
+
+    return decorate
+
+
+def empty(store: KeyValueStore) -> None:
+    """Remove what tests put."""
+    usual = ["key", "new", "other", "source", "dest", "bystander"]
+    store.delete_many(store.keys() if store.capabilities.list else usual)
 
 
 def raised(function: Callable[..., object], *args: Any, **kwargs: Any) -> BaseException | None:

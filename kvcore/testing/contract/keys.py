@@ -11,10 +11,10 @@ import pytest
 
 from kvcore.contract import KeyValueStore
 from kvcore.errors import InvalidKey, KeyExists, Unsupported
-from kvcore.testing.contract.fixtures import StoreFixtures, contents, raised, unchanged
-from kvcore.testing.contract.reading import READING
+from kvcore.testing.contract.fixtures import StoreFixtures, contents, for_each, raised, unchanged
+from kvcore.testing.contract.reading import READING, Verb
 
-WRITING: dict[str, Callable[[KeyValueStore, str], object]] = {
+WRITING: dict[str, Verb] = {
     "put": lambda store, key: store.put(key, b"new"),
     "put_file": lambda store, key: store.put_file(key, io.BytesIO(b"new")),
     "open_write": lambda store, key: store.open_write(key).abort(),
@@ -32,7 +32,7 @@ WRITING: dict[str, Callable[[KeyValueStore, str], object]] = {
 }
 """Every verb that changes something under a key, as a call."""
 
-ASKING: dict[str, Callable[[KeyValueStore, str], object]] = {
+ASKING: dict[str, Verb] = {
     **READING,
     "in": lambda store, key: key in store,
     "get_many": lambda store, key: store.get_many(["bystander", key]),
@@ -84,18 +84,18 @@ def longest_key(store: KeyValueStore) -> str:
 class HostileReadingTests(StoreFixtures):
     """Verbs that read refuse what is not in the key space."""
 
-    @pytest.mark.parametrize("verb", ASKING)
-    def test_a_hostile_key_is_refused(self, store: KeyValueStore, verb: str) -> None:
+    @for_each(ASKING)
+    def test_a_hostile_key_is_refused(self, store: KeyValueStore, verb: Verb) -> None:
         """InvalidKey, a ValueError that names the key, before anything is read."""
         self.fill(store, "bystander", b"value")
         for key in HOSTILE:
             if key not in store.keyspace:
-                error = raised(ASKING[verb], store, key)
+                error = raised(verb, store, key)
                 assert isinstance(error, InvalidKey), (key, error)
                 assert isinstance(error, ValueError)
                 assert error.key == key
         for no_key in (None, *NO_STRINGS):
-            error = raised(ASKING[verb], store, no_key)
+            error = raised(verb, store, no_key)
             # What cannot be hashed is no element of a set of keys either.
             assert isinstance(error, InvalidKey | TypeError), (no_key, error)
 
@@ -121,19 +121,19 @@ class HostileReadingTests(StoreFixtures):
 class HostileWritingTests(StoreFixtures):
     """Verbs that write refuse what is not in the key space, and change nothing."""
 
-    @pytest.mark.parametrize("verb", WRITING)
-    def test_a_hostile_key_changes_nothing(self, store: KeyValueStore, verb: str) -> None:
+    @for_each(WRITING)
+    def test_a_hostile_key_changes_nothing(self, store: KeyValueStore, verb: Verb) -> None:
         """InvalidKey before the first change, also for the other keys of a many-verb."""
         store.put("bystander", b"value")
         with unchanged(store):
             for key in HOSTILE:
                 if key not in store.keyspace:
-                    error = raised(WRITING[verb], store, key)
+                    error = raised(verb, store, key)
                     refused = isinstance(error, InvalidKey)
                     # A verb that the store cannot do may say that first: nothing has happened.
                     assert refused or isinstance(error, Unsupported), (key, error)
             for no_key in NO_STRINGS:
-                error = raised(WRITING[verb], store, no_key)
+                error = raised(verb, store, no_key)
                 assert isinstance(error, InvalidKey | TypeError), (no_key, error)
         assert store.get("bystander") == b"value"
         assert "new" not in store

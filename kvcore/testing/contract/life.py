@@ -11,7 +11,7 @@ import pytest
 from kvcore.contract import Capabilities, KeyValueStore
 from kvcore.errors import InvalidKey, KeyNotFound, KvcoreError
 from kvcore.keys import KeySpace
-from kvcore.testing.contract.fixtures import StoreFixtures, raised
+from kvcore.testing.contract.fixtures import StoreFixtures, for_each, raised
 
 _T = TypeVar("_T")
 
@@ -109,7 +109,7 @@ FAILING: dict[str, Callable[[KeyValueStore], object]] = {
 class ErrorTests(StoreFixtures):
     """Every error is ours, tells key and store, and travels."""
 
-    @pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
+    @for_each(FAILING)
     def test_an_error_tells_and_travels(
         self, store: KeyValueStore, failing: Callable[[KeyValueStore], object]
     ) -> None:

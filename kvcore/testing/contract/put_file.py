@@ -14,7 +14,7 @@ import pytest
 
 from kvcore.contract import KeyValueStore
 from kvcore.errors import InvalidValue, KvcoreError
-from kvcore.testing.contract.fixtures import StoreFixtures, blob, raised, unchanged
+from kvcore.testing.contract.fixtures import StoreFixtures, blob, for_each, raised, unchanged
 from kvcore.testing.files import DribblingFile
 
 if TYPE_CHECKING:
@@ -102,13 +102,15 @@ class _HasNothingNow:
 class PutFileTests(StoreFixtures):
     """Every byte from where the source stands to its end, or nothing."""
 
-    @pytest.mark.parametrize("kind", SOURCES)
-    def test_a_source_is_read_to_its_end(self, store: KeyValueStore, kind: str) -> None:
+    @for_each(SOURCES)
+    def test_a_source_is_read_to_its_end(
+        self, store: KeyValueStore, source: Callable[[bytes], Any]
+    ) -> None:
         """A short read, an empty chunk or ``read()`` that gives a crumb is not the end."""
         for size in [0, 1, 5000]:
             if self.fits(size):
                 data = blob(size)
-                assert store.put_file("key", SOURCES[kind](data)) == "key"
+                assert store.put_file("key", source(data)) == "key"
                 assert store.get("key") == data
 
     def test_sources_of_every_size(self, store: KeyValueStore, folder: Path) -> None:
@@ -152,7 +154,7 @@ class PutFileTests(StoreFixtures):
         assert store.get("other") == data
         assert store.get("key") == data[len(data) // 2 :]
 
-    @pytest.mark.parametrize("size", [0, 1, 100_000, 1_500_000])
+    @for_each({str(size): size for size in [0, 1, 100_000, 1_500_000]})
     def test_a_source_that_breaks_off_stores_nothing(self, store: KeyValueStore, size: int) -> None:
         """Its own exception passes; the old value stays, a new key is not made."""
         if not self.fits(size):
@@ -198,7 +200,7 @@ class PutFileTests(StoreFixtures):
 
     if os.name == "posix":
 
-        @pytest.mark.parametrize("buffering", [0, -1], ids=["raw", "buffered"])
+        @for_each({"raw": 0, "buffered": -1})
         def test_a_pipe_without_data_is_not_at_its_end(
             self, store: KeyValueStore, buffering: int
         ) -> None:

@@ -7,15 +7,16 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from kvcore.contract import Fetched, KeyValueStore, Stat
 from kvcore.errors import KeyNotFound, Unsupported
-from kvcore.testing.contract.fixtures import StoreFixtures, blob, declared
+from kvcore.testing.contract.fixtures import StoreFixtures, blob, declared, for_each
 
-READING: dict[str, Callable[[KeyValueStore, str], object]] = {
+Verb: TypeAlias = Callable[[KeyValueStore, str], object]
+READING: dict[str, Verb] = {
     "get": lambda store, key: store.get(key),
     "fetch": lambda store, key: store.fetch(key),
     "get_range": lambda store, key: store.get_range(key, 0, 1),
@@ -71,12 +72,12 @@ class ReadingTests(StoreFixtures):
         with store.open("key") as reader:
             assert reader.read() == b""
 
-    @pytest.mark.parametrize("verb", READING)
-    def test_a_missing_key_is_not_found(self, store: KeyValueStore, verb: str) -> None:
+    @for_each(READING)
+    def test_a_missing_key_is_not_found(self, store: KeyValueStore, verb: Verb) -> None:
         """Reading what is not there raises KeyNotFound, a KeyError, that tells key and store."""
         self.fill(store, "other", b"other")
         with pytest.raises(KeyNotFound) as caught:
-            READING[verb](store, "key")
+            verb(store, "key")
         assert isinstance(caught.value, KeyError)
         assert caught.value.key == "key"
         assert caught.value.store

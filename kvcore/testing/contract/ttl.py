@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from kvcore.contract import KeyValueStore
 from kvcore.errors import KeyNotFound, PreconditionFailed
 from kvcore.testing.clock import Clock
-from kvcore.testing.contract.fixtures import StoreFixtures, declared, unchanged
+from kvcore.testing.contract.fixtures import StoreFixtures, declared, for_each, unchanged
 from kvcore.testing.contract.reading import READING
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs
+
+Write: TypeAlias = Callable[[KeyValueStore, str, Any], object]
+Asking: TypeAlias = Callable[[KeyValueStore, Any], object]
 
 NO_TTL: list[Any] = [
     *(0, -1, -0.5, 0.0, -0.0, float("nan"), float("inf"), float("-inf"), True, False),
@@ -43,7 +46,7 @@ def _under_new(write: Callable[..., object], store: KeyValueStore, ttl_secs: Ttl
     write(store, "new", ttl_secs)
 
 
-WRITES: dict[str, Callable[[KeyValueStore, str, Any], object]] = {
+WRITES: dict[str, Write] = {
     "put": lambda store, key, ttl: store.put(key, b"1", ttl),
     "put_file": lambda store, key, ttl: store.put_file(key, io.BytesIO(b"1"), ttl),
     "put_path": _by_path,
@@ -52,7 +55,7 @@ WRITES: dict[str, Callable[[KeyValueStore, str, Any], object]] = {
 }
 """Each way of writing ``b"1"`` with a time to live."""
 
-ASKING: dict[str, Callable[[KeyValueStore, Any], object]] = {
+ASKING: dict[str, Asking] = {
     **{name: partial(_under_new, write) for name, write in WRITES.items()},
     "increment": lambda store, ttl_secs: store.increment("key", 1, ttl_secs),
     "touch": lambda store, ttl_secs: store.touch("key", ttl_secs),
@@ -86,34 +89,36 @@ class TimeToLiveTests(StoreFixtures):
         assert store.ttl_support == can.ttl
         assert can.ttl or not can.touch
 
-    @pytest.mark.parametrize("verb", ASKING)
-    def test_what_is_no_time_to_live(self, store: KeyValueStore, verb: str) -> None:
+    @for_each(ASKING)
+    def test_what_is_no_time_to_live(self, store: KeyValueStore, verb: Asking) -> None:
         """0, negative, NaN, infinite, bool, text: a ValueError everywhere, nothing is stored."""
         default = store.default_ttl_secs
         store.put("key", b"1")
         for ttl_secs in NO_TTL:
             with unchanged(store), pytest.raises(ValueError, match="ttl_secs"):
-                ASKING[verb](store, ttl_secs)
+                verb(store, ttl_secs)
         assert "new" not in store
         assert store.get("key") == b"1"
         assert store.default_ttl_secs == default
 
-    @pytest.mark.parametrize("verb", WRITES)
-    def test_constants_ask_for_nothing(self, store: KeyValueStore, clock: Clock, verb: str) -> None:
+    @for_each(WRITES, anew=True)
+    def test_constants_ask_for_nothing(
+        self, store: KeyValueStore, clock: Clock, write: Write
+    ) -> None:
         """None, NOT_SET and FOREVER are taken by every store, and the value stays."""
         for number, ttl_secs in enumerate([None, NOT_SET, FOREVER]):
-            WRITES[verb](store, f"key{number}", ttl_secs)
+            write(store, f"key{number}", ttl_secs)
         clock.advance(2 * clock.tick_secs)
         for number in range(3):
             assert store.get(f"key{number}") == b"1"
             assert store.stat(f"key{number}").expires is None
 
-    @pytest.mark.parametrize("verb", WRITES)
-    def test_a_value_expires(self, store: KeyValueStore, clock: Clock, verb: str) -> None:
+    @for_each(WRITES, anew=True)
+    def test_a_value_expires(self, store: KeyValueStore, clock: Clock, write: Write) -> None:
         """It is there until then, and afterwards gone for every verb."""
         with declared(store, "ttl"):
-            WRITES[verb](store, "short", clock.tick_secs)
-            WRITES[verb](store, "long", clock.tick_secs * 1000)
+            write(store, "short", clock.tick_secs)
+            write(store, "long", clock.tick_secs * 1000)
             assert not self._is_gone(store, "short")
             clock.advance(2 * clock.tick_secs)
             assert self._is_gone(store, "short")
