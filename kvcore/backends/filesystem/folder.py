@@ -170,6 +170,17 @@ class Folder(ABC):
     def unlink(self, name: str) -> None:
         """Remove a file."""
 
+    def remove(self, name: str, *, sync: bool) -> None:
+        """Remove a file under the lock; ``sync`` the directory afterwards."""
+        held = self.lock()
+        try:
+            held.unlink(name)
+            held.unlock()  # a sync is long
+            if sync:
+                held.sync()
+        finally:
+            held.close()
+
     @abstractmethod
     def rmdir(self, name: str) -> None:
         """Remove a directory if it is empty."""

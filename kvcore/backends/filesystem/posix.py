@@ -107,6 +107,20 @@ class PosixFolder(Folder):
     def unlink(self, name: str) -> None:
         os.unlink(self.path + name, dir_fd=self.fd)
 
+    def remove(self, name: str, *, sync: bool) -> None:
+        fd = os.open(self.path, _DIRECTORY) if self.fd is None else self.fd
+        try:
+            try:
+                lock(fd)
+                os.unlink(name, dir_fd=fd)
+            finally:
+                unlock(fd)
+            if sync:
+                sync_to_disk(fd)
+        finally:
+            if self.fd is None:
+                let_go(fd)
+
     def rmdir(self, name: str) -> None:
         os.rmdir(self.path + name, dir_fd=self.fd)
 

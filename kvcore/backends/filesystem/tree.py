@@ -17,7 +17,7 @@ import errno
 import os
 import stat
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from kvcore.backends.filesystem.directories import NO_FOLDER, NOT_EMPTY, Directories, way_is_free
 from kvcore.backends.filesystem.folder import Draft, Folder
@@ -76,11 +76,16 @@ class Tree:
 
     def draft(self) -> Draft:
         """A new draft, on the file system of the root, which is made if it is missing."""
+        try:
+            return self.root.draft()
+        except FileNotFoundError:
+            return self._make_and_draft()
+
+    def _make_and_draft(self) -> Draft:
         for _ in range(_TRIES):
-            try:
+            self._directories.make_root()
+            with suppress(FileNotFoundError):
                 return self.root.draft()
-            except FileNotFoundError:
-                self._directories.make_root()
         raise StoreError("the root is removed again and again")
 
     def publish(
@@ -98,33 +103,35 @@ class Tree:
             sync_to_disk(draft.fd)
         if draft.name is not None:
             draft.settle()
-        made = False
         try:
-            for _ in range(_TRIES):
-                try:
-                    self._show(draft, key, options)
-                    break
-                except OSError as error:
-                    if error.errno not in NO_FOLDER:
-                        raise
-                    if not draft.is_there():
-                        raise StoreError(
-                            "the unfinished file was removed, as by a sweep or with its root"
-                        ) from error
-                    if options.if_present or options.if_match is not None:
-                        raise PreconditionFailed("there is no value to replace") from None
-                    made = True
-                    self._directories.make(key)
-            else:
-                raise StoreError("directories of the key are removed again and again")
-        except BaseException:
-            if made:
-                self._directories.prune(key)
-            raise
+            self._show(draft, key, options)
+        except OSError as error:
+            if error.errno not in NO_FOLDER:
+                raise
+            self._make_and_show(draft, key, options)
         draft.shown = True
         draft.close()
         if self.durable:
             self._directories.sync(key)
+
+    def _make_and_show(self, draft: Draft, key: str, options: WriteOptions) -> None:
+        """Make the directories that were missing; again, as long as others remove them."""
+        if options.if_present or options.if_match is not None:
+            raise PreconditionFailed("there is no value to replace")
+        try:
+            for _ in range(_TRIES):
+                if not draft.is_there():
+                    raise StoreError("the unfinished file was removed, by a sweep or with its root")
+                self._directories.make(key)
+                try:
+                    return self._show(draft, key, options)
+                except OSError as error:
+                    if error.errno not in NO_FOLDER:
+                        raise
+            raise StoreError("directories of the key are removed again and again")
+        except BaseException:
+            self._directories.prune(key)
+            raise
 
     def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
         creates = not options.if_present and options.if_match is None
@@ -182,21 +189,14 @@ class Tree:
         try:
             folder, name = self.folder_of(key)
             try:
-                held = folder.lock()
-                try:
-                    if etag is not None:
-                        self._check(held, name, etag)
-                    try:
-                        held.unlink(name)
-                    except PermissionError:  # what macOS says of a directory
-                        if stat.S_ISDIR(held.stat(name).st_mode):
-                            raise IsADirectoryError(errno.EISDIR, "a directory") from None
-                        raise
-                    held.unlock()  # a sync is long
-                    if self.durable:
-                        held.sync()
-                finally:
-                    held.close()
+                if etag is None:
+                    folder.remove(name, sync=self.durable)
+                else:
+                    self._unlink_version(folder, name, etag)
+            except PermissionError:  # what macOS says of a directory
+                if stat.S_ISDIR(folder.stat(name).st_mode):
+                    raise IsADirectoryError(errno.EISDIR, "a directory") from None
+                raise
             finally:
                 folder.close()
         except OSError as error:
@@ -207,6 +207,17 @@ class Tree:
             return
         if "/" in key:
             self._directories.prune(key)
+
+    def _unlink_version(self, folder: Folder, name: str, etag: str) -> None:
+        held = folder.lock()
+        try:
+            self._check(held, name, etag)
+            held.unlink(name)
+            held.unlock()  # a sync is long
+            if self.durable:
+                held.sync()
+        finally:
+            held.close()
 
     def rename(self, source: str, dest: str, *, if_absent: bool) -> None:
         """Move a file in one step; ``FileNotFoundError`` if it is not there."""
