@@ -73,13 +73,13 @@ def check_refusal(
         assert error.current.stat.etag == store.stat(key).etag
 
 
-each_write = for_each(WRITES, anew=True)
+_each_write = for_each(WRITES, anew=True)
 
 
 class ConditionalWriteTests(StoreFixtures):
     """A condition that holds lets the write through; one that does not changes nothing."""
 
-    @each_write
+    @_each_write
     def test_if_absent_creates(self, store: KeyValueStore, write: Write) -> None:
         """Under a free key the value is stored, and again after a delete."""
         for _ in range(2):
@@ -88,7 +88,7 @@ class ConditionalWriteTests(StoreFixtures):
                 assert store.get("key") == b"new"
             store.delete("key")
 
-    @each_write
+    @_each_write
     def test_if_absent_does_not_replace(self, store: KeyValueStore, write: Write) -> None:
         """Under a taken key it is KeyExists (a FileExistsError), even for an empty value."""
         for old in [b"old", b""]:
@@ -101,7 +101,7 @@ class ConditionalWriteTests(StoreFixtures):
                 check_refusal(caught.value, store, old)
             assert store.get("key") == old
 
-    @each_write
+    @_each_write
     def test_if_present_replaces(self, store: KeyValueStore, write: Write) -> None:
         """A value that is there is replaced, an empty one too."""
         for old in [b"old", b""]:
@@ -110,7 +110,7 @@ class ConditionalWriteTests(StoreFixtures):
                 write(store, {"if_present": True})
                 assert store.get("key") == b"new"
 
-    @each_write
+    @_each_write
     def test_if_present_does_not_create(self, store: KeyValueStore, write: Write) -> None:
         """A missing key, never put or deleted, stays missing: PreconditionFailed, no KeyError."""
         store.put("key", b"old")
@@ -124,7 +124,7 @@ class ConditionalWriteTests(StoreFixtures):
             assert caught.value.current is None
         assert "key" not in store
 
-    @each_write
+    @_each_write
     def test_if_match_replaces_that_version(self, store: KeyValueStore, write: Write) -> None:
         """With the etag of ``stat`` the value is replaced and gets another etag."""
         store.put("key", b"old")
@@ -134,7 +134,7 @@ class ConditionalWriteTests(StoreFixtures):
             assert store.get("key") == b"new"
             assert store.stat("key").etag != etag
 
-    @each_write
+    @_each_write
     def test_if_match_refuses_another_version(self, store: KeyValueStore, write: Write) -> None:
         """A stale, foreign or invented etag is PreconditionFailed, and the newer value stays."""
         store.put("other", b"other")
@@ -150,7 +150,7 @@ class ConditionalWriteTests(StoreFixtures):
                 check_refusal(caught.value, store, b"newer")
             assert store.get("key") == b"newer"
 
-    @each_write
+    @_each_write
     def test_if_match_of_a_missing_value(self, store: KeyValueStore, write: Write) -> None:
         """What was deleted meanwhile does not come back: PreconditionFailed, no KeyError."""
         store.put("key", b"old")
@@ -163,7 +163,7 @@ class ConditionalWriteTests(StoreFixtures):
             assert caught.value.current is None
         assert "key" not in store
 
-    @each_write
+    @_each_write
     def test_at_most_one_condition(self, store: KeyValueStore, write: Write) -> None:
         """Two conditions are a ValueError, whether the store knows them or not."""
         store.put("key", b"old")
@@ -177,7 +177,7 @@ class ConditionalWriteTests(StoreFixtures):
                 write(store, options)
         assert store.get("key") == b"old"
 
-    @each_write
+    @_each_write
     def test_an_etag_is_a_text(self, store: KeyValueStore, write: Write) -> None:
         """An empty etag, or one that is no str, is a ValueError and matches nothing."""
         store.put("key", b"old")
@@ -186,14 +186,14 @@ class ConditionalWriteTests(StoreFixtures):
                 write(store, {"if_match": etag})
         assert store.get("key") == b"old"
 
-    @each_write
+    @_each_write
     def test_no_condition_is_no_condition(self, store: KeyValueStore, write: Write) -> None:
         """``False`` and ``None`` ask for nothing, on every store."""
         for _ in range(2):
             write(store, {"if_absent": False, "if_present": False, "if_match": None})
             assert store.get("key") == b"new"
 
-    @each_write
+    @_each_write
     def test_a_content_type_is_advice(self, store: KeyValueStore, write: Write) -> None:
         """It is kept where there is a place for it, and never an error where there is none."""
         write(store, {"content_type": "image/png"})
@@ -201,7 +201,7 @@ class ConditionalWriteTests(StoreFixtures):
         kept = store.capabilities.content_type
         assert store.stat("key").content_type == ("image/png" if kept else None)
 
-    @each_write
+    @_each_write
     def test_a_content_type_is_a_line(self, store: KeyValueStore, write: Write) -> None:
         """What could break out of a header is a ValueError on every store."""
         for content_type in ["a\nb", "text/html\r\nX: y", "a\0", 7, b"a/b"]:

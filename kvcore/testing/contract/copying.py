@@ -24,13 +24,13 @@ BOTH: dict[str, Verb] = {
     "move": lambda store, *keys, **options: store.move(*keys, **options),
 }
 
-each_verb = for_each(BOTH, anew=True)
+_each_verb = for_each(BOTH, anew=True)
 
 
 class CopyMoveTests(StoreFixtures):
     """What copy and move have in common."""
 
-    @each_verb
+    @_each_verb
     def test_values_of_all_sizes(self, store: KeyValueStore, verb: Verb) -> None:
         """Every byte arrives; the new key is returned."""
         for size in self.sizes():
@@ -39,7 +39,7 @@ class CopyMoveTests(StoreFixtures):
             assert store.get("dest") == blob(size)
             assert store.stat("dest").size == size
 
-    @each_verb
+    @_each_verb
     def test_the_destination_is_replaced(self, store: KeyValueStore, verb: Verb) -> None:
         """Whole, also by a shorter or an empty value."""
         for data in [b"new", b""]:
@@ -48,7 +48,7 @@ class CopyMoveTests(StoreFixtures):
             verb(store, "source", "dest")
             assert store.get("dest") == data
 
-    @each_verb
+    @_each_verb
     def test_a_missing_source(self, store: KeyValueStore, verb: Verb) -> None:
         """KeyNotFound names it, and the destination stays."""
         store.put("dest", b"old")
@@ -59,7 +59,7 @@ class CopyMoveTests(StoreFixtures):
                 assert caught.value.key == "source"
         assert store.get("dest") == b"old"
 
-    @each_verb
+    @_each_verb
     def test_to_itself(self, store: KeyValueStore, verb: Verb) -> None:
         """Nothing happens, above all nothing is lost."""
         store.put("key", b"value", content_type="image/png")
@@ -69,7 +69,7 @@ class CopyMoveTests(StoreFixtures):
             assert store.stat("key") == before
         assert store.get("key") == b"value"
 
-    @each_verb
+    @_each_verb
     def test_the_content_type_goes_along(self, store: KeyValueStore, verb: Verb) -> None:
         """Where it is kept; one of the replaced value does not stay."""
         store.put("source", b"value", content_type="image/png")
@@ -78,7 +78,7 @@ class CopyMoveTests(StoreFixtures):
         kept = store.capabilities.content_type
         assert store.stat("dest").content_type == ("image/png" if kept else None)
 
-    @each_verb
+    @_each_verb
     def test_if_absent(self, store: KeyValueStore, verb: Verb) -> None:
         """A taken destination is KeyExists naming it; source and destination stay."""
         store.put("source", b"new")
@@ -95,7 +95,7 @@ class CopyMoveTests(StoreFixtures):
             assert verb(store, "source", "dest", if_absent=True) == "dest"
             assert store.get("dest") == b"new"
 
-    @each_verb
+    @_each_verb
     def test_if_absent_to_itself(self, store: KeyValueStore, verb: Verb) -> None:
         """The key is taken, by itself: KeyExists, and the value stays."""
         store.put("key", b"value")
@@ -103,7 +103,7 @@ class CopyMoveTests(StoreFixtures):
             verb(store, "key", "key", if_absent=True)
         assert store.get("key") == b"value"
 
-    @each_verb
+    @_each_verb
     def test_if_absent_of_a_missing_source(self, store: KeyValueStore, verb: Verb) -> None:
         """There is nothing to put: KeyNotFound, and nothing is made."""
         with declared(store, "if_absent"), pytest.raises(KeyNotFound):
