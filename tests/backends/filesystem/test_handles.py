@@ -1,9 +1,11 @@
 """Several handles on one root: strict and path views, other processes, other durabilities."""
 
+import errno
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +102,33 @@ def test_root_that_is_a_file_is_refused(make: Callable[..., FilesystemStore]) ->
             store.put(key, b"1")
     assert root.is_symlink()
     assert list(store) == []
+
+
+@pytest.mark.parametrize(
+    "refusal", [errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM]
+)
+def test_file_system_without_nameless_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """Whatever a system says of files without a name, values are written under a spare one."""
+    nameless = getattr(os, "O_TMPFILE", 0)
+    open_, refused = os.open, []
+
+    def refuse(path: str, flags: int, *args: Any, **kwargs: Any) -> int:
+        if nameless and flags & nameless == nameless:
+            refused.append(path)
+            raise OSError(refusal, os.strerror(refusal))
+        return open_(path, flags, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    store = FilesystemStore(tmp_path / "root", keys="path", durability="atomic")
+    for key in ("key", "dir/key"):
+        store.put(key, b"new")
+        store.put(key, b"over")
+        store.put_file(key, iter([b"streamed"]))
+        assert store.get(key) == b"streamed"
+    assert files_below(store.root) == {"key", "dir/key"}
+    assert bool(refused) == bool(nameless)
 
 
 def test_pickled_handle_works(make: Callable[..., FilesystemStore]) -> None:
