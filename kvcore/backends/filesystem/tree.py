@@ -43,6 +43,7 @@ class Tree:
         self.perm = perm
         self.durable = durable
         self._directories = Directories(root, path, perm, durable=durable)
+        self._writes_at_once = perm is None and not durable
 
     # Finding
 
@@ -87,6 +88,27 @@ class Tree:
             with suppress(FileNotFoundError):
                 return self.root.draft()
         raise StoreError("the root is removed again and again")
+
+    def put(self, key: str, data: bytes, options: WriteOptions) -> None:
+        """Write ``data`` and show it under ``key`` as the options ask."""
+        if self._writes_at_once and not (options.if_present or options.if_match is not None):
+            try:
+                if self.root.put_new(key, data):
+                    return
+            except FileExistsError:
+                if options.if_absent:
+                    self._clear_way(key)
+                    raise KeyExists from None
+            except OSError as error:
+                if error.errno not in NO_FOLDER:
+                    raise
+        draft = self.draft()
+        try:
+            draft.write(data)
+            self.publish(draft, key, options)
+        except BaseException:
+            draft.discard()
+            raise
 
     def publish(
         self, draft: Draft, key: str, options: WriteOptions = PLAIN, mode: int | None = None
@@ -147,7 +169,10 @@ class Tree:
         folder, name = self.folder_of(key)
         try:
             self._replace(folder, draft, name, options)
-        except (IsADirectoryError, PermissionError):  # the latter is what Windows says
+        except IsADirectoryError:
+            self._clear_way(key)
+            raise way_is_free() from None  # it was in the way, and is no longer
+        except PermissionError:  # what Windows says of a directory
             self._clear_way(key)
             raise
         finally:

@@ -1,14 +1,17 @@
 """What other programs put into the root: it is no key, is not listed, and survives."""
 
+import errno
 import os
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kvcore import FilesystemStore, KeyExists, KeyNotFound, PreconditionFailed, StoreError
+from tests.backends.filesystem.variants import files_below
 from tests.services import require
 
 
@@ -232,6 +235,27 @@ def test_empty_folders_bar_nothing(store: FilesystemStore) -> None:
     os.makedirs(store.root + "/g/h")
     store.move("e", "g")
     assert set(store) == {"a", "g"}
+
+
+def test_folder_that_comes_and_goes_at_once(
+    store: FilesystemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that was in the way for a moment makes no put and no move fail."""
+    for name in ("rename", "replace"):
+        real, refused = getattr(os, name), []
+
+        def refuse(*args: object, real: Any = real, refused: Any = refused, **kwargs: Any) -> None:
+            if not refused:
+                refused.append(args)
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            real(*args, **kwargs)
+
+        monkeypatch.setattr(os, name, refuse)
+    store.put("dir/key", b"old")
+    store.put("dir/key", b"new")
+    assert store.get("dir/key") == b"new"
+    monkeypatch.undo()
+    assert files_below(store.root) == {"dir/key"}
 
 
 def test_full_folders_bar_shorter_keys(store: FilesystemStore) -> None:
