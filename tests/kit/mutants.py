@@ -188,6 +188,45 @@ class ShortWriteIsAll(DictStore):
         file.write(self._get(key))
 
 
+@caught_by(suite.GetFileTests)
+class ReplacesTheLink(DictStore):
+    """``get_file`` puts a file in the place of a symbolic link."""
+
+    def _get_filename(self, key: str, path: str) -> None:
+        if os.path.islink(path) and key in self:
+            os.unlink(path)
+        super()._get_filename(key, path)
+
+
+@caught_by(suite.GetFileTests)
+class LeavesARest(DictStore):
+    """``get_file`` writes over a longer file and leaves its end."""
+
+    def _get_filename(self, key: str, path: str) -> None:
+        if os.path.isfile(path):
+            with open(path, "r+b") as file:
+                file.write(self._get(key))
+        else:
+            super()._get_filename(key, path)
+
+
+@caught_by(suite.ReadingTests)
+class TextMode(DictStore):
+    """Line ends are converted."""
+
+    def _get(self, key: str) -> bytes:
+        return super()._get(key).replace(b"\r\n", b"\n")
+
+
+@caught_by(suite.ReadingTests)
+class LocalTime(DictStore):
+    """``modified`` is a time without a zone."""
+
+    def _stat(self, key: str) -> Stat:
+        found = super()._stat(key)
+        return found._replace(modified=found.modified and found.modified.replace(tzinfo=None))
+
+
 # Listing and keys
 
 
@@ -259,6 +298,17 @@ class FoldsCase(DictStore):
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
         super()._put(next((k for k in self.d if k.lower() == key.lower()), key), data, options)
+
+
+@caught_by(suite.HostileWritingTests)
+class CutsLongKeys(DictStore):
+    """The end of a long key does not count."""
+
+    def _get(self, key: str) -> bytes:
+        return super()._get(next((k for k in self.d if k[:200] == key[:200]), key))
+
+    def _delete(self, key: str) -> None:
+        super()._delete(next((k for k in self.d if k[:200] == key[:200]), key))
 
 
 @caught_by(suite.HostileWritingTests)
@@ -609,6 +659,25 @@ class DefaultIgnored(DictStore):
         super()._put(key, data, options)
 
 
+@caught_by(suite.TimeToLiveTests)
+class ExpiredIsPresent(DictStore):
+    """``if_absent`` is refused for a value that has expired."""
+
+    def _check_condition(self, key: str, options: WriteOptions) -> None:
+        if options.if_absent and key in self.d:
+            self._refuse(key, self._shelf.notes[key])
+        super()._check_condition(key, options)
+
+
+@caught_by(suite.TimeToLiveTests)
+class LocalExpiry(DictStore):
+    """``expires`` is a time without a zone."""
+
+    def _stat(self, key: str) -> Stat:
+        found = super()._stat(key)
+        return found._replace(expires=found.expires and found.expires.replace(tzinfo=None))
+
+
 @caught_by(suite.TouchTests)
 class TouchIgnored(DictStore):
     """``touch`` does nothing."""
@@ -660,6 +729,57 @@ class DecidesTooEarly(DictStore):
         if options.conditional:
             self._check_condition(key or "", options)
         return super()._open_write(key, options._replace(if_absent=False, if_match=None))
+
+
+@caught_by(suite.WriterTests)
+class NothingIsNoValue(DictStore):
+    """A writer without a piece publishes nothing."""
+
+    def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
+        def publish(key: str, file: IO[bytes]) -> None:
+            if data := file.read():
+                self._put(key, data, options)
+
+        return SpoolWriter(key, publish)
+
+
+@caught_by(suite.WriterTests)
+class WritersShareTheirPlace(DictStore):
+    """Two writers of one key write into one temporary file."""
+
+    def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
+        places = self.__dict__.setdefault("places", {})
+        place = places.setdefault(key, io.BytesIO())
+
+        class Sharing(SpoolWriter):
+            def _write(self, block: bytes) -> None:
+                place.write(block)
+
+            def _commit(self, key: str) -> None:
+                self._spool.close()
+                self._publish(key, io.BytesIO(place.getvalue()))
+                place.seek(0)
+                place.truncate()
+
+        return Sharing(key, lambda key, file: self._put_file(key, file, options))
+
+
+@caught_by(suite.CopyMoveTests)
+class CopiesABlock(DictStore):
+    """A copy ends after the first block."""
+
+    def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
+        super()._copy(source, dest, if_absent=if_absent)
+        self._put(dest, self.d[dest][:65536])
+
+
+@caught_by(suite.CopyMoveTests)
+class CopyLosesContentType(DictStore):
+    """A copy has no content type."""
+
+    def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
+        super()._copy(source, dest, if_absent=if_absent)
+        self._put(dest, self.d[dest])
 
 
 @caught_by(suite.CopyTests)
@@ -736,6 +856,29 @@ class TwoCreate(DictStore):
             self._check_condition(key, options)
             time.sleep(0.001)
         super()._put(key, data, PLAIN)
+
+
+@caught_by(suite.ConcurrencyTests)
+class TwoDelete(DictStore):
+    """``delete`` with ``if_match`` looks first and deletes then."""
+
+    def _delete_if_match(self, key: str, etag: str) -> None:
+        self._check_condition(key, WriteOptions(if_match=etag))
+        time.sleep(0.001)
+        self._delete(key)
+
+
+@caught_by(suite.ConcurrencyTests)
+class LosesPuts(DictStore):
+    """All values are written back together: of two puts at once one is lost."""
+
+    def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
+        if options.conditional:
+            super()._put(key, data, options)
+            return
+        everything = dict(self.d)
+        time.sleep(0.0001)
+        self._shelf.data = {**everything, key: data}
 
 
 @caught_by(suite.ConcurrencyTests)

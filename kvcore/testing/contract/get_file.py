@@ -160,10 +160,11 @@ class GetFileTests(StoreFixtures):
             path = folder / "pipe"
             os.mkfifo(path)
             received: list[bytes] = []
-            reader = threading.Thread(target=lambda: received.append(path.read_bytes()))
+            read = lambda: received.append(path.read_bytes())  # noqa: E731  # for a thread
+            reader = threading.Thread(target=read, daemon=True)
             reader.start()
             store.get_file("key", path)
-            reader.join(60)
+            reader.join(30)
             assert received == [data]
             assert stat.S_ISFIFO(path.stat().st_mode)
 
