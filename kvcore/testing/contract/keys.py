@@ -217,12 +217,16 @@ class HostileWritingTests(StoreFixtures):
         """A key at the limit works with every verb; one character more is InvalidKey."""
         key = longest_key(store)
         other = key[:-1] + "o"
-        store.put(key, b"value")
-        store.put_file(key, io.BytesIO(b"value"))
+        store.put(other, b"other")
+        store.put(key, b"1")
+        store.put_file(key, io.BytesIO(b"2"))
         with store.open_write(key) as writer:
-            writer.write(b"value")
+            writer.write(b"3")
+        assert store.get_many([key, other]) == {key: b"3", other: b"other"}
         store.copy(key, other)
-        assert store.get(key) == store.get(other) == b"value"
+        assert store.get(other) == b"3"
+        store.delete(key)
+        assert store.get(other) == b"3"
         store.move(other, key)
         assert other not in store
         if store.capabilities.list:

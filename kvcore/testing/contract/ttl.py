@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
 from kvcore.contract import KeyValueStore
-from kvcore.errors import KeyNotFound, PreconditionFailed
+from kvcore.errors import KeyNotFound, PreconditionFailed, Unsupported
 from kvcore.testing.clock import Clock
-from kvcore.testing.contract.fixtures import StoreFixtures, declared, for_each, unchanged
+from kvcore.testing.contract.fixtures import StoreFixtures, declared, for_each, raised, unchanged
 from kvcore.testing.contract.reading import READING
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs
 
@@ -62,6 +62,40 @@ ASKING: dict[str, Asking] = {
     "default": lambda store, ttl_secs: setattr(store, "default_ttl_secs", ttl_secs),
 }
 """Each way of asking for a time to live."""
+
+
+class Expired(NamedTuple):
+    """A verb on a value that has expired, and the error that says that it is gone, if one does."""
+
+    capability: str
+    verb: Callable[[KeyValueStore, str], object]
+    error: type[Exception] | None
+
+
+OVER_EXPIRED: dict[str, Expired] = {
+    "put if_absent": Expired(
+        "if_absent", lambda store, _etag: store.put("key", b"new", if_absent=True), None
+    ),
+    "copy if_absent": Expired(
+        "if_absent", lambda store, _etag: store.copy("other", "key", if_absent=True), None
+    ),
+    "put if_present": Expired(
+        "if_present",
+        lambda store, _etag: store.put("key", b"new", if_present=True),
+        PreconditionFailed,
+    ),
+    "put if_match": Expired(
+        "if_match", lambda store, etag: store.put("key", b"new", if_match=etag), PreconditionFailed
+    ),
+    "delete if_match": Expired(
+        "delete_if_match",
+        lambda store, etag: store.delete("key", if_match=etag),
+        PreconditionFailed,
+    ),
+    "copy": Expired("ttl", lambda store, _etag: store.copy("key", "new"), KeyNotFound),
+    "move": Expired("ttl", lambda store, _etag: store.move("key", "new"), KeyNotFound),
+    "touch": Expired("touch", lambda store, _etag: store.touch("key", 10), KeyNotFound),
+}
 
 
 class TimeToLiveTests(StoreFixtures):
@@ -137,29 +171,28 @@ class TimeToLiveTests(StoreFixtures):
             assert remaining is not None
             assert 3300 < remaining < 3900
 
-    def test_an_expired_value_is_absent(self, store: KeyValueStore, clock: Clock) -> None:
-        """A new put, conditions, copies and deletes find nothing in its place."""
+    @for_each(OVER_EXPIRED, anew=True)
+    def test_an_expired_value_is_absent(
+        self, store: KeyValueStore, clock: Clock, case: Expired
+    ) -> None:
+        """Conditions, copies and deletes find nothing in its place, even if they ask first."""
         with declared(store, "ttl"):
             store.put("key", b"old", clock.tick_secs)
-            etag = store.stat("key").etag
+            etag = store.stat("key").etag or "none"
+            store.put("other", b"other")
             clock.advance(2 * clock.tick_secs)
-            with pytest.raises(KeyNotFound):
-                store.copy("key", "copy")
-            with pytest.raises(KeyNotFound):
-                store.move("key", "copy")
-            if store.capabilities.if_present:
-                with pytest.raises(PreconditionFailed):
-                    store.put("key", b"new", if_present=True)
-            if store.capabilities.if_match and etag is not None:
-                with pytest.raises(PreconditionFailed):
-                    store.put("key", b"new", if_match=etag)
-            if store.capabilities.touch:
-                with pytest.raises(KeyNotFound):
-                    store.touch("key", 10)
-            assert "key" not in store
-            if store.capabilities.if_absent:
-                store.put("key", b"new", if_absent=True)
-                assert store.get("key") == b"new"
+            with declared(store, case.capability):
+                error = raised(case.verb, store, etag)
+                if isinstance(error, Unsupported):
+                    raise error
+                assert (type(error) if error else None) == case.error, error
+                assert ("key" in store) == (error is None)
+
+    def test_a_key_is_free_again(self, store: KeyValueStore, clock: Clock) -> None:
+        """After the expiry a new value under the key lives for itself."""
+        with declared(store, "ttl"):
+            store.put("key", b"old", clock.tick_secs)
+            clock.advance(2 * clock.tick_secs)
             store.delete("key")
             store.put("key", b"new")
             clock.advance(2 * clock.tick_secs)
