@@ -8,6 +8,7 @@ systems without them. Names are single segments. Every method raises ``OSError``
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -149,6 +150,28 @@ class Folder(ABC):
             folder.link(draft, name)
         finally:
             folder.close()
+
+    def put_new(self, key: str, data: bytes) -> Draft | None:
+        """A put of a new value in one go, its mode by the umask.
+
+        Returns the draft, written and stamped, if the key is taken; to be shown otherwise.
+        """
+        draft = self.draft()
+        try:
+            draft.write(data)
+            now = time.time_ns()
+            self.stamp(draft, (now, now), None)
+            if draft.name is not None:
+                draft.settle()
+            self.link_key(draft, key)
+        except FileExistsError:
+            return draft
+        except BaseException:
+            draft.discard()
+            raise
+        draft.shown = True
+        draft.close()
+        return None
 
     @abstractmethod
     def mkdir(self, name: str, perm: int | None) -> None:

@@ -20,22 +20,17 @@ _LONGEST_NAP_SECS = 0.001
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(fd: int) -> None:
-        os.lseek(fd, 0, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+    LOCK_EX, LOCK_NB, LOCK_UN = 2, 4, 8
 
-    def _release(fd: int) -> None:
+    def flock(fd: int, operation: int) -> None:
+        """As on POSIX, as far as Windows goes."""
         os.lseek(fd, 0, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK if operation == LOCK_UN else msvcrt.LK_NBLCK, 1)
 
 else:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 
-    def _try(fd: int) -> None:
-        flock(fd, LOCK_EX | LOCK_NB)
-
-    def _release(fd: int) -> None:
-        flock(fd, LOCK_UN)
+_TAKE = LOCK_EX | LOCK_NB
 
 
 class _Held(set[int]):
@@ -59,7 +54,7 @@ tell_after_fork(_held)
 def lock(fd: int) -> None:
     """Lock what ``fd`` has open; ``TimeoutError`` after `TIMEOUT_SECS`."""
     try:
-        _try(fd)
+        flock(fd, _TAKE)
     except (BlockingIOError, PermissionError):  # taken: on POSIX, on Windows
         _wait(fd)
     _held.add(fd)
@@ -71,7 +66,7 @@ def _wait(fd: int) -> None:
     while True:
         time.sleep(nap)
         try:
-            return _try(fd)
+            return flock(fd, _TAKE)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > deadline:
                 raise TimeoutError(
@@ -83,7 +78,7 @@ def _wait(fd: int) -> None:
 def unlock(fd: int) -> None:
     """Unlock what ``fd`` has open, in forked children too; close it afterwards."""
     try:
-        _release(fd)
+        flock(fd, LOCK_UN)
     except OSError:
         pass  # closing it does it, too, unless a child has a copy
     finally:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
 from kvcore.backends.filesystem.folder import Draft, Folder, temporary_name
 from kvcore.backends.filesystem.locks import lock, unlock
-from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
+from kvcore.backends.filesystem.transfer import let_go, sync_to_disk, write_all
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
-_SEARCH = _DIRECTORY | getattr(os, "O_PATH", 0)  # enough to go on from, and cheaper
+_SEARCH = _DIRECTORY | _NOFOLLOW | getattr(os, "O_PATH", 0)  # enough to go on from, and cheaper
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
 _CLOSED = "\0closed/"  # no system call takes it
 _NAMELESS = os.O_RDWR | getattr(os, "O_TMPFILE", 0) | _CLOEXEC
@@ -53,9 +54,13 @@ class PosixFolder(Folder):
     def open_key(self, key: str) -> int:
         if "/" not in key:
             return os.open(self.path + key, _READ, dir_fd=self.fd)
-        *segments, name = key.split("/")
-        fd = self._walk(segments, _SEARCH)
+        # As `_walk`, in one frame: what is spent on calls is a fifth of a get from here.
+        first, *segments, name = key.split("/")
+        fd = os.open(self.path + first, _SEARCH, dir_fd=self.fd)
         try:
+            for segment in segments:
+                above, fd = fd, os.open(segment, _SEARCH, dir_fd=fd)
+                let_go(above)
             return os.open(name, _READ, dir_fd=fd)
         finally:
             let_go(fd)
@@ -153,6 +158,39 @@ class PosixFolder(Folder):
 
     def link(self, draft: Draft, name: str) -> None:
         _link(draft, self.path + name, self.fd)
+
+    def put_new(self, key: str, data: bytes) -> Draft | None:
+        # The base's steps in one frame: what is spent on calls is a quarter of a put from there.
+        if not self.nameless_drafts:
+            return super().put_new(key, data)
+        try:
+            fd = os.open(self.path or ".", _NAMELESS, 0o666, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno not in _NO_NAMELESS:
+                raise
+            return super().put_new(key, data)
+        try:
+            if os.write(fd, data) < len(data):
+                os.lseek(fd, 0, os.SEEK_SET)
+                write_all(fd, data)
+            now = time.time_ns()
+            os.utime(fd, ns=(now, now))
+            if "/" in key:
+                *segments, name = key.split("/")
+                above = self._walk(segments, _SEARCH)
+                try:
+                    _link_nameless(fd, name, above)
+                finally:
+                    let_go(above)
+            else:
+                _link_nameless(fd, self.path + key, self.fd)
+        except FileExistsError:
+            return Draft(fd, self, None)
+        except BaseException:
+            let_go(fd)
+            raise
+        os.close(fd)
+        return None
 
     def link_key(self, draft: Draft, key: str) -> None:
         if "/" not in key:
@@ -253,19 +291,18 @@ class PosixFolder(Folder):
 
 def _link(draft: Draft, name: str, dir_fd: int | None) -> None:
     if draft.name is None:
-        # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
-        os.link(
-            f"/proc/self/fd/{draft.fd}",
-            name,
-            src_dir_fd=draft.fd,
-            dst_dir_fd=dir_fd,
-            follow_symlinks=True,
-        )
-    else:
-        os.link(
-            draft.name,
-            name,
-            src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
-            dst_dir_fd=dir_fd,
-            follow_symlinks=False,
-        )
+        _link_nameless(draft.fd, name, dir_fd)
+        return
+    os.link(
+        draft.name,
+        name,
+        src_dir_fd=draft.folder.fd,  # type: ignore[attr-defined]  # of our own kind
+        dst_dir_fd=dir_fd,
+        follow_symlinks=False,
+    )
+
+
+def _link_nameless(fd: int, name: str, dir_fd: int | None) -> None:
+    # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
+    path = f"/proc/self/fd/{fd}"
+    os.link(path, name, src_dir_fd=fd, dst_dir_fd=dir_fd, follow_symlinks=True)

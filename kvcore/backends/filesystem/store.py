@@ -133,7 +133,10 @@ class FilesystemStore(UrlMixin, CopyMixin):
         return Reader(ValueFile(fd, key, self._failed), _stat_of(found))
 
     def _get(self, key: str) -> bytes:
-        fd, found = self._open_fd(key)
+        try:
+            fd, found = self._tree.open_read(key)
+        except OSError as error:
+            raise self._unread(error, key) from error
         try:
             return read_to_end(fd, found.st_size)
         except OSError as error:
@@ -181,17 +184,10 @@ class FilesystemStore(UrlMixin, CopyMixin):
             raise self._failed(error, key) from error
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        draft = None
         try:
-            draft = self._tree.draft()
-            draft.write(data)
-            self._tree.publish(draft, key, options)
-        except BaseException as error:
-            if draft is not None:
-                draft.discard()
-            if isinstance(error, OSError | KvcoreError):
-                raise self._failed(error, key) from error
-            raise
+            self._tree.put(key, data, options)
+        except (OSError, KvcoreError) as error:
+            raise self._failed(error, key) from error
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         with self._writer(key, options) as writer:
@@ -226,12 +222,12 @@ class FilesystemStore(UrlMixin, CopyMixin):
     # Removing, copying
 
     def _delete(self, key: str) -> None:
-        self._unlink(key, None)
+        try:
+            self._tree.unlink(key)
+        except (OSError, KvcoreError) as error:
+            raise self._failed(error, key) from error
 
     def _delete_if_match(self, key: str, etag: str) -> None:
-        self._unlink(key, etag)
-
-    def _unlink(self, key: str, etag: str | None) -> None:
         try:
             self._tree.unlink(key, etag)
         except (OSError, KvcoreError) as error:

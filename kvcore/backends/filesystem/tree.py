@@ -91,23 +91,24 @@ class Tree:
 
     def put(self, key: str, data: bytes, options: WriteOptions) -> None:
         """Write ``data`` and show it under ``key`` as the options ask."""
-        if self._writes_at_once and not (options.if_present or options.if_match is not None):
-            try:
-                if self.root.put_new(key, data):
-                    return
-            except FileExistsError:
-                if options.if_absent:
-                    self._clear_way(key)
-                    raise KeyExists from None
-            except OSError as error:
-                if error.errno not in NO_FOLDER:
-                    raise
-        draft = self.draft()
+        draft = None
         try:
+            if self._writes_at_once and not (options.if_present or options.if_match is not None):
+                try:
+                    draft = self.root.put_new(key, data)
+                except OSError as error:
+                    if error.errno not in NO_FOLDER:
+                        raise
+                else:
+                    if draft is not None:
+                        self._present(draft, key, options, taken=True)
+                    return
+            draft = self.draft()
             draft.write(data)
             self.publish(draft, key, options)
         except BaseException:
-            draft.discard()
+            if draft is not None:
+                draft.discard()
             raise
 
     def publish(
@@ -125,8 +126,12 @@ class Tree:
             sync_to_disk(draft.fd)
         if draft.name is not None:
             draft.settle()
+        self._present(draft, key, options, taken=False)
+
+    def _present(self, draft: Draft, key: str, options: WriteOptions, *, taken: bool) -> None:
+        """Show a finished draft and close it; ``taken``: we know that the key is there."""
         try:
-            self._show(draft, key, options)
+            self._show(draft, key, options, taken=taken)
         except OSError as error:
             if error.errno not in NO_FOLDER:
                 raise
@@ -155,9 +160,9 @@ class Tree:
             self._directories.prune(key)
             raise
 
-    def _show(self, draft: Draft, key: str, options: WriteOptions) -> None:
+    def _show(self, draft: Draft, key: str, options: WriteOptions, *, taken: bool = False) -> None:
         creates = not options.if_present and options.if_match is None
-        if creates:
+        if creates and not taken:
             try:
                 self.root.link_key(draft, key)
                 return
@@ -212,26 +217,32 @@ class Tree:
     def unlink(self, key: str, etag: str | None = None) -> None:
         """Remove the file, if it is there; with ``etag`` that version, or `PreconditionFailed`."""
         try:
+            if etag is None and "/" not in key:
+                self.root.remove(key, sync=self.durable)
+                return
             folder, name = self.folder_of(key)
             try:
                 if etag is None:
                     folder.remove(name, sync=self.durable)
                 else:
                     self._unlink_version(folder, name, etag)
-            except PermissionError:  # what macOS says of a directory
-                if stat.S_ISDIR(folder.stat(name).st_mode):
-                    raise IsADirectoryError(errno.EISDIR, "a directory") from None
-                raise
             finally:
                 folder.close()
         except OSError as error:
-            if error.errno not in NO_FILE:
+            if error.errno not in NO_FILE and not self._is_folder(key):
                 raise
             if etag is not None:
                 raise PreconditionFailed("there is no value to delete") from None
             return
         if "/" in key:
             self._directories.prune(key)
+
+    def _is_folder(self, key: str) -> bool:
+        """Whether a directory has this name; to unlink one is forbidden, as macOS tells it."""
+        try:
+            return stat.S_ISDIR(self.root.stat_key(key).st_mode)
+        except OSError:
+            return False
 
     def _unlink_version(self, folder: Folder, name: str, etag: str) -> None:
         held = folder.lock()
