@@ -30,15 +30,15 @@ def _write(store: FilesystemStore, key: str) -> None:
 
 def fill_real(variant: str) -> Any:
     """Puts that do not fit on a real disk."""
-    return _fill(variant, real=True)
+    return _fill(variant, "full", real=True) + _fill(variant, "atomic", real=True)
 
 
 def fill_pretended(variant: str) -> Any:
     """Puts on a disk that is said to be full; run it under the shim."""
-    return _fill(variant, real=False)
+    return _fill(variant, "full", real=False) + _fill(variant, "atomic", real=False)
 
 
-def _fill(variant: str, *, real: bool) -> list[str]:
+def _fill(variant: str, durability: str, *, real: bool) -> list[str]:
     """Puts of every kind; what was wrong after each."""
     wrong: list[str] = []
     with ExitStack() as stack:
@@ -49,7 +49,7 @@ def _fill(variant: str, *, real: bool) -> list[str]:
         shim = None if real else Shim(root)
         if real:
             stack.enter_context(tmpfs(root, "size=4m"))
-        store = new_store(variant, root, durability="full")
+        store = new_store(variant, root, durability=durability)
         for key in ("old", "dir/old"):
             store.put(key, value(key, 1, SIZE))
         store.put("large", bytes(SIZE))

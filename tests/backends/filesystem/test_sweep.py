@@ -14,12 +14,12 @@ from tests.faults.shim import KINDS, run_preloaded
 from tests.soak import SOAK
 
 ALL = {(store, durability): list(FAULTS) for store in STORES for durability in DURABILITIES}
-# What is synced makes all calls that are made without, so `make test` sweeps that.
 SOME = {
     ("nameless", "full"): [
         *("EIO once", "EIO from then on", "ENOSPC from then on", "short from then on"),
         *("EIO once, though done", "killed after"),
     ],
+    ("nameless", "atomic"): ["EIO once", "EIO once, though done", "ENOSPC once", "short once"],
     ("named", "full"): ["EIO once", "killed after"],
     ("portable", "full"): ["EIO once"],
 }
