@@ -164,13 +164,13 @@ class Folder(ABC):
             if draft.name is not None:
                 draft.settle()
             self.link_key(draft, key)
+            draft.shown = True
+            draft.close()
         except FileExistsError:
             return draft
         except BaseException:
             draft.discard()
             raise
-        draft.shown = True
-        draft.close()
         return None
 
     @abstractmethod

@@ -21,6 +21,7 @@ SOME = {
     ],
     ("nameless", "atomic"): ["EIO once", "EIO once, though done", "ENOSPC once", "short once"],
     ("named", "full"): ["EIO once", "killed after"],
+    ("named", "atomic"): ["EIO once"],
     ("portable", "full"): ["EIO once"],
 }
 SWEEPS = ALL if SOAK else SOME
