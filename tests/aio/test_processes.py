@@ -58,6 +58,7 @@ def test_an_interrupt_waits_for_the_running_call() -> None:
     code = """
 import asyncio, os, signal, threading
 from kvcore import AsyncStore, DictStore
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 inner = DictStore()
 begun, go = threading.Event(), threading.Event()
 class Slow(DictStore):
