@@ -117,8 +117,8 @@ class WritingVerbs(ReadingVerbs):
         `PreconditionFailed`. Raises `Unsupported` without ``capabilities.delete_if_match``.
         """
         self._check_key(key)
-        if not self.capabilities.write:
-            raise ReadOnly(key=key, store=self)
+        if if_match is not None or not self._declared.write:
+            self._check_writable(key)
         if if_match is None:
             self._delete(key)
             return
