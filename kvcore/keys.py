@@ -157,10 +157,12 @@ class MappedKeySpace(KeySpace):
     space of the outer keys themselves (``None``: any text).
     """
 
-    __slots__ = ("_outside", "inside", "mapping")
+    __slots__ = ("_outside", "check_outside", "inside", "mapping")
 
     inside: KeySpace
     mapping: Callable[[str], str]
+    check_outside: Callable[[str], None]  # type: ignore[assignment]  # bound: a call less
+    """The outer half of `check`, for a caller whose inner store checks the mapped key."""
     _outside: KeySpace | None
 
     def __init__(
@@ -172,6 +174,7 @@ class MappedKeySpace(KeySpace):
         set_(self, "inside", inside)
         set_(self, "mapping", mapping)
         set_(self, "_outside", outside)
+        set_(self, "check_outside", self._check_text if outside is None else outside.check)
 
     @property
     def outside(self) -> KeySpace | None:
@@ -187,13 +190,10 @@ class MappedKeySpace(KeySpace):
             error.key = key
             raise
 
-    def check_outside(self, key: str) -> None:
-        """The outer half of `check`, for a caller whose inner store checks the mapped key."""
-        if self._outside is not None:
-            self._outside.check(key)
-        elif not isinstance(key, str) or not key:
+    def _check_text(self, key: str) -> None:
+        if not isinstance(key, str) or not key:
             raise InvalidKey(self._why(key), key=key if isinstance(key, str) else None)
-        elif not key.isascii() and _SURROGATE.search(key):
+        if not key.isascii() and _SURROGATE.search(key):
             raise InvalidKey("lone surrogates are not allowed in a key", key=key)
 
     def _identity(self) -> tuple[Any, ...]:
