@@ -4,6 +4,8 @@ BIN := .venv/bin
 
 # Versions are pinned by name alone: where packages come from is each machine's own business.
 REGISTRY_HOSTS := pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|registry[.]yarnpkg
+# One process of tests for each core; `make test JOBS=0` runs them in one, as `pytest` does.
+JOBS ?= auto
 WHEEL_TESTS ?= tests/test_packaging.py tests/test_docs.py tests/core tests/http
 PACKAGES := kvcore kvcore_django kvcore_flask kvcore_starlette
 
@@ -16,8 +18,8 @@ demo: .venv ## three tiny sites (Django, Flask, Starlette) on one folder
 	$(BIN)/python -m example_sites.demo
 
 test: wheel ## the whole suite, then what shows that the built wheel is whole
-	$(BIN)/python -m pytest
-	$(BIN)/python -m tests.matrix wheel $(WHEEL_TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m tests.matrix wheel -n $(JOBS) --dist worksteal $(WHEEL_TESTS)
 
 check: wheel ## lint, types, imports, packaging, documentation
 	$(BIN)/ruff check
@@ -44,7 +46,7 @@ docs: .venv ## HTML pages in build/docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
 test-matrix: wheel ## the suite on every supported Python, oldest and newest frameworks
-	$(BIN)/python -m tests.matrix all
+	$(BIN)/python -m tests.matrix all -n $(JOBS) --dist worksteal
 
 pins: .venv ## resolve the versions in constraints/ anew
 	$(BIN)/python -m tests.matrix pins
