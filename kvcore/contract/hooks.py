@@ -31,6 +31,7 @@ from kvcore.contract.values import (
 )
 from kvcore.contract.writer import SpoolWriter, Writer
 from kvcore.errors import (
+    KeyExists,
     KeyNotFound,
     KvcoreError,
     PartialFailure,
@@ -214,6 +215,7 @@ class Hooks(ABC):
         can = self.capabilities
         if not (can.if_absent and can.if_match):
             raise Unsupported("increment needs if_absent and if_match", key=key, store=self)
+        refused = PreconditionFailed(key=key, store=self)
         for _ in range(_INCREMENT_TRIES):
             try:
                 data, found = self._fetch(key)
@@ -226,10 +228,13 @@ class Hooks(ABC):
                 )
             try:
                 self._put(key, b"%d" % value, options)
-            except PreconditionFailed:
+            except PreconditionFailed as error:
+                refused = error
                 time.sleep(0)  # let the writer that won go on
             else:
                 return value
+        if isinstance(refused, KeyExists) and not self._has_key(key):
+            raise refused  # something else bars the key
         raise StoreError(
             f"other writers changed the counter {_INCREMENT_TRIES} times; try again later",
             key=key,

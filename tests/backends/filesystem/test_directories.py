@@ -57,6 +57,15 @@ def test_endless_empty_directories_bar_a_key(make: Callable[..., FilesystemStore
     assert open_descriptors() == before
 
 
+def test_a_counter_above_other_keys(make: Callable[..., FilesystemStore]) -> None:
+    """A counter where a directory stands is `KeyExists`, told as for a put."""
+    store = make(keys="path")
+    store.put("a/b", b"1")
+    with pytest.raises(KeyExists, match="keys below"):
+        store.increment("a")
+    assert store.keys() == ["a/b"]
+
+
 def test_a_file_from_beyond_the_calendar(make: Callable[..., FilesystemStore]) -> None:
     """A foreign file whose time is in no calendar has no ``modified``, and is read and listed."""
     store = make()
