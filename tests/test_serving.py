@@ -1,11 +1,33 @@
 """What is answered for a value: a pure plan, by the rules of RFC 9110, safe by default."""
 
+import asyncio
+import io
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from kvcore import DictStore, KeyNotFound, Reader, Stat, StoreError
-from kvcore.serving import ResponsePlan, byte_range, open_response_inline, plan_response
+from kvcore import (
+    AsyncStore,
+    DictStore,
+    FilesystemStore,
+    HMACDecorator,
+    KeyNotFound,
+    KeyValueStore,
+    PrefixDecorator,
+    Reader,
+    Stat,
+    StoreError,
+)
+from kvcore.serving import (
+    ResponsePlan,
+    byte_range,
+    open_response,
+    open_response_inline,
+    plan_response,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"." * 92
 MODIFIED = datetime(2026, 11, 23, 12, 0, 0, 700_000, UTC)
@@ -99,6 +121,7 @@ def test_head_has_the_headers_of_get() -> None:
     "headers",
     [
         {"If_None_Match": "*"},
+        {"If_Match": '"other"'},
         {"If_Modified_Since": "Mon, 23 Nov 2026 12:00:00 GMT"},
         {"Range": "bytes=0-9"},
     ],
@@ -155,6 +178,41 @@ def test_without_an_etag_only_a_star_matches() -> None:
     """A store that has no etags gives none to compare."""
     assert plan(stat=Stat(100), If_None_Match='""').status == 200
     assert plan(stat=Stat(100), If_None_Match="*").status == 304
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If_Match": ETAG}, 200),
+        ({"If_Match": "*"}, 200),
+        ({"If_Match": f'"other", {ETAG}'}, 200),
+        ({"If_Match": f'"other",{ETAG}'}, 200),
+        ({"If_Match": '"other"'}, 412),
+        ({"If_Match": f"W/{ETAG}"}, 412),
+        ({"If_Match": ""}, 412),
+        ({"If_Unmodified_Since": "Mon, 23 Nov 2026 12:00:00 GMT"}, 200),
+        ({"If_Unmodified_Since": "Mon, 23 Nov 2026 11:59:59 GMT"}, 412),
+        ({"If_Unmodified_Since": "nonsense"}, 200),
+        ({"If_Match": ETAG, "If_Unmodified_Since": "Mon, 23 Nov 2026 11:59:59 GMT"}, 200),
+        ({"If_Match": '"other"', "If_None_Match": ETAG}, 412),
+        ({"If_Match": ETAG, "If_None_Match": ETAG}, 304),
+        ({"If_Match": ETAG, "Range": "bytes=0-9"}, 206),
+        ({"If_Match": '"other"', "Range": "bytes=0-9"}, 412),
+    ],
+)
+def test_a_demand_that_does_not_hold_is_refused(headers: dict[str, str], status: int) -> None:
+    """412 by RFC 9110 §13.1.1, §13.1.4 and §13.2.2: a client puts no two versions together."""
+    answer = plan(**headers)
+    assert answer.status == status
+    if status == 412:
+        assert (answer.length, answer.headers["Content-Length"]) == (0, "0")
+        assert "Content-Type" not in answer.headers
+
+
+def test_without_an_etag_no_demand_for_one_holds() -> None:
+    """Nobody can tell that it is that version; a star only asks for any."""
+    assert plan(stat=Stat(100), If_Match=ETAG).status == 412
+    assert plan(stat=Stat(100), If_Match="*").status == 200
 
 
 @pytest.mark.parametrize(
@@ -251,7 +309,7 @@ def test_a_body_gives_the_bytes_of_its_plan_and_closes_itself() -> None:
 
 @pytest.mark.parametrize(("method", "asked"), [("HEAD", {}), ("GET", {"Range": "bytes=9999-"})])
 def test_without_a_body_nothing_stays_open(method: str, asked: dict[str, str]) -> None:
-    """HEAD, 304 and 416 read the first bytes at most."""
+    """HEAD, 304, 412 and 416 read the first bytes at most."""
     store = Watched(PNG)
     _, body = open_response_inline(store, "key", method, asked.get)
     assert body is None
@@ -290,3 +348,74 @@ def test_a_failure_leaves_nothing_open() -> None:
         list(body)
     body.close()
     assert all(reader.closed for reader in store.opened)
+
+
+def test_a_local_file_is_handed_over(tmp_path: Path) -> None:
+    """A server may have the kernel send it: a descriptor at the first byte, of all bytes."""
+    data = PNG * 5000
+    with FilesystemStore(tmp_path) as store:
+        store.put("key", data)
+        _, body = open_response_inline(PrefixDecorator("k", store), "ey", "GET", {}.get)
+    assert body is not None
+    assert body.is_file
+    assert os.lseek(body.fileno(), 0, os.SEEK_CUR) == 0
+    assert os.pread(body.fileno(), len(data) + 1, 0) == data
+    assert body.fileno() == body.fileno()
+    assert b"".join(iter(lambda: body.read(10_000), b"")) == data  # servers may read it, too
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(body.fileno())  # closed, as is every body that was read
+
+
+@pytest.mark.parametrize(
+    ("decorated", "asked"),
+    [
+        (lambda store: store, {"Range": "bytes=1-"}),
+        (lambda store: store, {"Range": "bytes=0-98"}),
+        (lambda store: HMACDecorator(b"secret" * 6, store), {}),
+        (lambda _: DictStore({"key": PNG}), {}),
+    ],
+)
+def test_what_is_not_the_whole_of_a_file_is_not_handed_over(
+    tmp_path: Path, decorated: Callable[[KeyValueStore], KeyValueStore], asked: dict[str, str]
+) -> None:
+    """Servers differ in what part of a file they send; and a file may hold other bytes."""
+    with FilesystemStore(tmp_path) as local:
+        store = decorated(local)
+        store.put("key", PNG)
+        plan, body = open_response_inline(store, "key", "GET", asked.get)
+    assert body is not None
+    assert not body.is_file
+    with pytest.raises(io.UnsupportedOperation):
+        body.fileno()
+    assert b"".join(body) == PNG[plan.start :][: plan.length]
+
+
+@pytest.mark.parametrize("size", [1, 100, 4096, 4097, 262_144, 262_145, 600_000])
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-"}, {"Range": "bytes=1-500000"}])
+def test_an_awaited_body_gives_the_same_bytes(size: int, asked: dict[str, str]) -> None:
+    """Whether they were read ahead or not; and then nothing is open."""
+    store = Watched((PNG * 6000)[:size])
+
+    async def read() -> tuple[ResponsePlan, list[bytes]]:
+        async with AsyncStore(store) as awaited:
+            plan, body = await open_response(awaited, "key", "GET", asked.get)
+            return plan, [] if body is None else [block async for block in body]
+
+    plan, blocks = asyncio.run(read())
+    assert b"".join(blocks) == (PNG * 6000)[plan.start : plan.start + plan.length]
+    assert max(map(len, blocks), default=0) <= 256 * 1024
+    assert store.opened[0].closed
+
+
+def test_a_small_value_is_closed_before_it_is_sent() -> None:
+    """A client that reads it slowly holds nothing open."""
+    store = Watched(PNG)
+
+    async def ask() -> bytes:
+        async with AsyncStore(store) as awaited:
+            _, body = await open_response(awaited, "key", "GET", {}.get)
+            assert body is not None
+            assert store.opened[0].closed
+            return await body.read()
+
+    assert asyncio.run(ask()) == PNG

@@ -36,7 +36,12 @@ def send_from_store(
         )
     except (KeyNotFound, InvalidKey) as error:
         raise NotFound from error
-    response = Response(body, status=plan.status, headers=plan.headers, direct_passthrough=True)
+    response = Response(
+        None if body is None else body.for_wsgi(request.environ),
+        status=plan.status,
+        headers=plan.headers,
+        direct_passthrough=True,
+    )
     if "Content-Type" not in plan.headers:
         del response.headers["Content-Type"]  # Flask's guess, text/html
     return response

@@ -1,11 +1,4 @@
-"""How a value goes out over HTTP: a pure plan of status, headers and bytes, the same everywhere.
-
-What is stored came from users, so the plan trusts none of it. The content type is told by the
-bytes, `mime.INLINE_TYPES` are shown and all else is a download, and every answer forbids the
-browser to guess a type (``nosniff``) or to run anything (``Content-Security-Policy: sandbox``).
-
-An integration asks `open_response` for a plan and a body and translates both.
-"""
+"""`plan_response`: from a request and a `Stat` to status, headers and a range. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from kvcore.aio import AsyncKeyValueStore, AsyncReader, InlineStore, run_inline
-from kvcore.contract import KeyValueStore, Stat
-from kvcore.contract.streams import BLOCK_BYTES
-from kvcore.errors import StoreError
+from kvcore.contract import Stat
 from kvcore.filenames import content_disposition
-from kvcore.mime import ACTIVE_TYPES, BINARY, HEAD_BYTES, INLINE_TYPES, detect
+from kvcore.mime import ACTIVE_TYPES, BINARY, INLINE_TYPES, detect
 
 SAFE_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -35,6 +25,7 @@ PRIVATE = "private, max-age=0, must-revalidate"
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))", re.IGNORECASE | re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+_STRONG_ETAG = re.compile(r'(?:^|[,\s])"([^"]*)"')
 
 
 class ResponsePlan(NamedTuple):
@@ -56,7 +47,7 @@ def plan_response(
     as_attachment: bool = False,
     cache_control: str = PRIVATE,
 ) -> ResponsePlan:
-    """The answer to a request for a value: 200, 206, 304 or 416 (RFC 9110 §13 and §14).
+    """The answer to a request for a value: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14).
 
     ``header`` looks up a request header whatever its case (``request.headers.get``), ``head`` is
     the first `kvcore.mime.HEAD_BYTES` of the value, ``filename`` what a download is to be called.
@@ -67,9 +58,32 @@ def plan_response(
     >>> plan.status, plan.headers["Content-Range"], plan.start, plan.length
     (206, 'bytes 2-4/5', 2, 3)
     """
-    unchanged = plan_unchanged(method, header, stat, cache_control=cache_control)
-    if unchanged is not None:
-        return unchanged
+    return plan_conditions(method, header, stat, cache_control=cache_control) or plan_value(
+        method,
+        header,
+        stat,
+        head,
+        filename=filename,
+        as_attachment=as_attachment,
+        cache_control=cache_control,
+    )
+
+
+def plan_value(
+    method: str,
+    header: Callable[[str], str | None],
+    stat: Stat,
+    head: bytes,
+    *,
+    filename: str = "",
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> ResponsePlan:
+    """The answer of `plan_response` where `plan_conditions` found none: 200, 206 or 416.
+
+    >>> plan_value("HEAD", {}.get, Stat(size=5), b"hello").headers["Content-Type"]
+    'text/plain; charset=utf-8'
+    """
     size = stat.size
     etag, headers = _etag(stat), _headers(stat, cache_control)
     content_type = detect(head, complete=len(head) >= size)
@@ -102,19 +116,26 @@ def plan_response(
     return ResponsePlan(206, headers, start, length)
 
 
-def plan_unchanged(
+def plan_conditions(
     method: str,
     header: Callable[[str], str | None],
     stat: Stat,
     *,
     cache_control: str = PRIVATE,
 ) -> ResponsePlan | None:
-    """The 304 of `plan_response` if the client's copy is still good: no byte is needed for it.
+    """The 304 or 412 of `plan_response`, or ``None``: no byte of the value is needed for it.
 
-    >>> plan_unchanged("GET", {"If-None-Match": "*"}.get, Stat(size=5)).status
+    >>> plan_conditions("GET", {"If-None-Match": "*"}.get, Stat(size=5)).status
     304
+    >>> plan_conditions("GET", {"If-Match": '"other"'}.get, Stat(size=5)).status
+    412
     """
-    if method in {"GET", "HEAD"} and _is_unchanged(header, _etag(stat), stat.modified):
+    if method not in {"GET", "HEAD"}:
+        return None
+    etag = _etag(stat)
+    if not _is_as_demanded(header, etag, stat.modified):  # before the others, RFC 9110 §13.2.2
+        return ResponsePlan(412, _headers(stat, cache_control) | {"Content-Length": "0"})
+    if _is_unchanged(header, etag, stat.modified):
         return ResponsePlan(304, _headers(stat, cache_control))
     return None
 
@@ -168,6 +189,18 @@ def _headers(stat: Stat, cache_control: str) -> dict[str, str]:
     return headers
 
 
+def _is_as_demanded(
+    header: Callable[[str], str | None], etag: str | None, modified: datetime | None
+) -> bool:
+    """Whether If-Match and If-Unmodified-Since hold; the former goes first (RFC 9110 §13.1.4)."""
+    demanded = header("If-Match")
+    if demanded is not None:
+        # A weak etag never matches here (§13.1.1), and ours are strong.
+        known = _STRONG_ETAG.findall(demanded)
+        return demanded.strip() == "*" or (etag is not None and etag in known)
+    return not _is_since(header("If-Unmodified-Since"), modified, default=False)
+
+
 def _is_unchanged(
     header: Callable[[str], str | None], etag: str | None, modified: datetime | None
 ) -> bool:
@@ -175,140 +208,24 @@ def _is_unchanged(
     known = header("If-None-Match")
     if known is not None:
         return known.strip() == "*" or (etag is not None and etag in _ETAG.findall(known))
-    since = header("If-Modified-Since")
-    if since is None or modified is None:
-        return False
+    return not _is_since(header("If-Modified-Since"), modified, default=True)
+
+
+def _is_since(asked: str | None, modified: datetime | None, *, default: bool) -> bool:
+    """Whether the value was modified after this date; ``default`` where nobody can tell."""
+    if asked is None or modified is None:
+        return default
     from email.utils import parsedate_to_datetime
 
     try:
-        moment = parsedate_to_datetime(since)
+        moment = parsedate_to_datetime(asked)
     except (ValueError, OverflowError):  # the latter from numbers without end
-        return False
+        return default
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return modified.replace(microsecond=0) <= moment
+    return modified.replace(microsecond=0) > moment
 
 
 def _may_be_partial(if_range: str | None, etag: str | None) -> bool:
     """If-Range holds for our own etag only: a date cannot tell two versions of one second."""
     return if_range is None or (etag is not None and if_range.strip() == f'"{etag}"')
-
-
-class ResponseBody:
-    """The bytes of a plan, block by block; to be closed, read or not.
-
-    ``async for``, or ``await body.read()`` until it gives ``b""``. A value that ends too early is
-    a `StoreError`: the connection must break then, as the client was promised more.
-    """
-
-    def __init__(self, reader: AsyncReader, length: int) -> None:
-        self._reader = reader
-        self._left = length
-
-    async def read(self) -> bytes:
-        """The next block, ``b""`` after the last."""
-        if not self._left:
-            return b""
-        block = await self._reader.read(min(self._left, BLOCK_BYTES))
-        if not block:
-            raise StoreError(f"the value ended {self._left} bytes too early")
-        self._left -= len(block)
-        if not self._left:
-            await self.close()  # not all servers close what they have read to its end
-        return block
-
-    async def close(self) -> None:
-        """Let go of the value. Twice is no error."""
-        await self._reader.close()
-
-    def __aiter__(self) -> ResponseBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        block = await self.read()
-        if not block:
-            raise StopAsyncIteration
-        return block
-
-
-class InlineBody:
-    """A `ResponseBody` for synchronous callers: iterate over it, then ``close()``."""
-
-    def __init__(self, body: ResponseBody) -> None:
-        self._body = body
-
-    def __iter__(self) -> InlineBody:
-        return self
-
-    def __next__(self) -> bytes:
-        block = run_inline(self._body.read())
-        if not block:
-            raise StopIteration
-        return block
-
-    def close(self) -> None:
-        """Let go of the value. Twice is no error."""
-        run_inline(self._body.close())
-
-
-async def open_response(
-    store: AsyncKeyValueStore,
-    key: str,
-    method: str,
-    header: Callable[[str], str | None],
-    *,
-    filename: str | None = None,
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
-) -> tuple[ResponsePlan, ResponseBody | None]:
-    """The plan for a key and its body, ``None`` where there is none to send (HEAD, 304, 416).
-
-    ``filename`` is the last part of the key unless given. Raises `KeyNotFound`, and `InvalidKey`
-    for what cannot be a key: both mean 404.
-    """
-    reader = await store.open(key)
-    try:
-        plan = plan_unchanged(method, header, reader.stat, cache_control=cache_control)
-        if plan is None:
-            plan = plan_response(
-                method,
-                header,
-                reader.stat,
-                await reader.read(HEAD_BYTES),
-                filename=key.rpartition("/")[2] if filename is None else filename,
-                as_attachment=as_attachment,
-                cache_control=cache_control,
-            )
-        if plan.length:
-            await reader.seek(plan.start)
-            return plan, ResponseBody(reader, plan.length)
-    except BaseException:
-        await reader.close()
-        raise
-    await reader.close()
-    return plan, None
-
-
-def open_response_inline(
-    store: KeyValueStore,
-    key: str,
-    method: str,
-    header: Callable[[str], str | None],
-    *,
-    filename: str | None = None,
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
-) -> tuple[ResponsePlan, InlineBody | None]:
-    """`open_response` for synchronous callers."""
-    plan, body = run_inline(
-        open_response(
-            InlineStore(store),
-            key,
-            method,
-            header,
-            filename=filename,
-            as_attachment=as_attachment,
-            cache_control=cache_control,
-        )
-    )
-    return plan, None if body is None else InlineBody(body)

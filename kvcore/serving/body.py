@@ -1,0 +1,216 @@
+"""`open_response`: the plan for a key together with the bytes to send, awaited or not."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kvcore.aio import AsyncKeyValueStore, AsyncReader, run_inline
+from kvcore.aio.inline import Inline
+from kvcore.contract import KeyValueStore, Reader
+from kvcore.contract.streams import BLOCK_BYTES
+from kvcore.errors import StoreError
+from kvcore.mime import HEAD_BYTES
+from kvcore.serving.plan import PRIVATE, ResponsePlan, plan_conditions, plan_value
+
+
+class ResponseBody:
+    """The bytes of a plan, block by block; to be closed, read or not.
+
+    ``async for``, or ``await body.read()`` until it gives ``b""``. A value that ends too early is
+    a `StoreError`: the connection must break then, as the client was promised more.
+    """
+
+    def __init__(self, reader: AsyncReader, length: int, begun: bytes = b"") -> None:
+        self._reader = reader
+        self._left = length
+        self._begun = begun  # what was read already: the first of these bytes
+
+    async def read(self, size: int = BLOCK_BYTES, /) -> bytes:
+        """The next bytes, at most ``size`` (256 KiB if negative); ``b""`` after the last."""
+        size = min(self._left, BLOCK_BYTES if size < 0 else size)
+        if not size:
+            return b""
+        if self._begun:
+            block, self._begun = self._begun[:size], self._begun[size:]
+        else:
+            block = await self._reader.read(size)
+        if not block:
+            raise StoreError(f"the value ended {self._left} bytes too early")
+        self._left -= len(block)
+        if not self._left:
+            await self.close()  # not all servers close what they have read to its end
+        return block
+
+    async def close(self) -> None:
+        """Let go of the value. Twice is no error."""
+        await self._reader.close()
+
+    def __aiter__(self) -> ResponseBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        block = await self.read()
+        if not block:
+            raise StopAsyncIteration
+        return block
+
+
+class InlineBody:
+    """A `ResponseBody` for synchronous callers: iterate over it or ``read`` it, then ``close()``.
+
+    Where it is the whole of a local file it has a `fileno`, so WSGI servers take it in their
+    ``wsgi.file_wrapper`` (PEP 3333), which lets the kernel do the sending.
+    """
+
+    def __init__(self, body: ResponseBody, fd: int | None = None) -> None:
+        self._body = body
+        self._fd = fd
+
+    def fileno(self) -> int:
+        """The descriptor of a file that holds these bytes and no others; it stands at the first.
+
+        Raises ``io.UnsupportedOperation`` for a value that lies elsewhere, and for a part of one:
+        servers differ in what they send of a file.
+        """
+        if self._fd is None:
+            raise io.UnsupportedOperation("this body is not the whole of a local file")
+        return self._fd
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is a `fileno`."""
+        return self._fd is not None
+
+    def for_wsgi(self, environ: Mapping[str, Any]) -> Iterable[bytes]:
+        """What to give to a WSGI server: its file wrapper around this, or this."""
+        wrapper = environ.get("wsgi.file_wrapper")
+        if wrapper is None or not self.is_file:
+            return self
+        wrapped: Iterable[bytes] = wrapper(self, BLOCK_BYTES)
+        return wrapped
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most ``size`` (256 KiB if negative); ``b""`` after the last."""
+        return run_inline(self._body.read(size))
+
+    def __iter__(self) -> InlineBody:
+        return self
+
+    def __next__(self) -> bytes:
+        block = run_inline(self._body.read())
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Let go of the value. Twice is no error."""
+        run_inline(self._body.close())
+
+
+async def open_response(
+    store: AsyncKeyValueStore,
+    key: str,
+    method: str,
+    header: Callable[[str], str | None],
+    *,
+    filename: str | None = None,
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> tuple[ResponsePlan, ResponseBody | None]:
+    """The plan for a key and its body, ``None`` where there is none to send (HEAD, 304, 412, 416).
+
+    ``filename`` is the last part of the key unless given. Raises `KeyNotFound`, and `InvalidKey`
+    for what cannot be a key: both mean 404.
+    """
+    return await _answer(
+        await store.open(key),
+        method,
+        header,
+        # What will be sent anyway is read at once: a small value takes one call, not three.
+        ahead=method == "GET" and header("Range") is None,
+        filename=key.rpartition("/")[2] if filename is None else filename,
+        as_attachment=as_attachment,
+        cache_control=cache_control,
+    )
+
+
+def open_response_inline(
+    store: KeyValueStore,
+    key: str,
+    method: str,
+    header: Callable[[str], str | None],
+    *,
+    filename: str | None = None,
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> tuple[ResponsePlan, InlineBody | None]:
+    """`open_response` for synchronous callers."""
+    reader = store.open(key)
+    plan, body = run_inline(
+        _answer(
+            AsyncReader(Inline(), reader),
+            method,
+            header,
+            ahead=False,
+            filename=key.rpartition("/")[2] if filename is None else filename,
+            as_attachment=as_attachment,
+            cache_control=cache_control,
+        )
+    )
+    if body is None:
+        return plan, None
+    return plan, InlineBody(body, None if plan.start else _local_file(reader, plan.length))
+
+
+async def _answer(
+    reader: AsyncReader,
+    method: str,
+    header: Callable[[str], str | None],
+    *,
+    ahead: bool,
+    filename: str,
+    as_attachment: bool,
+    cache_control: str,
+) -> tuple[ResponsePlan, ResponseBody | None]:
+    try:
+        plan = plan_conditions(method, header, reader.stat, cache_control=cache_control)
+        if plan is None:
+            head = await reader.read(BLOCK_BYTES if ahead else HEAD_BYTES)
+            plan = plan_value(
+                method,
+                header,
+                reader.stat,
+                head[:HEAD_BYTES],
+                filename=filename,
+                as_attachment=as_attachment,
+                cache_control=cache_control,
+            )
+            if plan.length and ahead:
+                if len(head) == plan.length:
+                    await reader.close()  # all is here
+                return plan, ResponseBody(reader, plan.length, head)
+            if plan.length:
+                await reader.seek(plan.start)
+                return plan, ResponseBody(reader, plan.length)
+    except BaseException:
+        await reader.close()
+        raise
+    await reader.close()
+    return plan, None
+
+
+def _local_file(reader: Reader, length: int) -> int | None:
+    """The descriptor of the file that ``reader`` reads, at its start; ``None`` if there is none."""
+    if not isinstance(reader.raw, io.FileIO):
+        return None
+    from kvcore.backends.filesystem.files import regular_descriptor  # imports the whole backend
+
+    fd = regular_descriptor(reader)
+    if fd is None or os.fstat(fd).st_size != length:
+        return None
+    reader.seek(0, io.SEEK_END)  # a shorter way would move in the buffer, and not in the file
+    reader.seek(0)
+    return fd
