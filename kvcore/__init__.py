@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from kvcore.contract import UrlOptions as UrlOptions
     from kvcore.contract import WriteOptions as WriteOptions
     from kvcore.contract import Writer as Writer
+    from kvcore.copying import CopyReport as CopyReport
+    from kvcore.copying import copy_store as copy_store
     from kvcore.decorators.base import StoreDecorator as StoreDecorator
     from kvcore.decorators.hmac import HMACDecorator as HMACDecorator
     from kvcore.decorators.ids import HashDecorator as HashDecorator
@@ -118,6 +120,7 @@ _HOMES = {
         "WriteOptions",
         "Writer",
     ),
+    "kvcore.copying": ("CopyReport", "copy_store"),
     "kvcore.decorators.base": ("StoreDecorator",),
     "kvcore.decorators.hmac": ("HMACDecorator",),
     "kvcore.decorators.ids": ("HashDecorator", "RandomIdDecorator", "UUIDDecorator"),

@@ -295,6 +295,9 @@ class DictStore(TimeToLiveMixin, CopyMixin):
             and self._shelf.find(key) is not None
         )
 
+    def _place(self) -> tuple[object, str]:
+        return self._shelf, ""
+
     def _url(self) -> str:
         ttl_secs = self._default_ttl_secs
         options = {

@@ -325,6 +325,21 @@ class Hooks(ABC):
         """Let go of what this store opened itself."""
         return None
 
+    def _sweep(self, older_than_secs: float) -> int | None:
+        """Remove what killed writers left unfinished, if nobody has worked on it for so long.
+
+        Returns how much, or ``None`` from a store that leaves nothing behind.
+        """
+        return None
+
+    def _place(self) -> tuple[object, str]:
+        """Where the values are: equal for stores that share them; and what goes before the keys.
+
+        For those who copy between stores. The second part is for places that may lie inside one
+        another, such as folders: together with a key it is the address of a value.
+        """
+        return self._url().partition("?")[0] or self, ""
+
     @classmethod
     def _space(cls, name: str) -> KeySpace:
         """The key space of this name as this store bounds it."""

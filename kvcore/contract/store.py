@@ -25,6 +25,7 @@ verb                                  hook                        default
 ``get_many``, ``delete_many``         ``_get_many _delete_many``  one by one
 ``url_for``, ``local_path``           ``_url_for _local_path``    needs the capability
 ``close``                             ``_close``                  nothing
+``copy_store``, ``kvcore gc``         ``_place _sweep``           the URL; nothing is left behind
 ====================================  ==========================  ==================================
 
 A store that declares an option capability (``if_absent``, ``if_present``, ``if_match``, ``ttl``,

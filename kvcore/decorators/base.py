@@ -216,6 +216,12 @@ class StoreDecorator(KeyValueStore):
     def _close(self) -> None:
         self._inner.close()
 
+    def _sweep(self, older_than_secs: float) -> int | None:
+        return self._through_all(self._inner._sweep, older_than_secs)
+
+    def _place(self) -> tuple[object, str]:
+        return self._inner._place()
+
     def _arguments(self) -> str:
         """What the ``repr`` shows before the inner store; never a secret."""
         return ""

@@ -277,7 +277,13 @@ class FilesystemStore(UrlMixin, CopyMixin):
         except OSError as error:
             raise self._failed(error, None) from error
 
+    def _sweep(self, older_than_secs: float) -> int:
+        return self.sweep(older_than_secs)
+
     # Addresses
+
+    def _place(self) -> tuple[object, str]:
+        return "file", os.path.join(os.path.realpath(self._tree.path), "").replace(os.sep, "/")
 
     def _local_path(self, key: str) -> str:
         self._stat(key)
