@@ -1,0 +1,341 @@
+"""`Transfer`: carries some keys over, all at a time or one by one, and tells what became of each.
+
+Small values go many at a time, since a store on a network answers a hundred questions in the time
+of one. Where that fails, the same keys go one by one, so that each fails for its own reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from threading import Event, get_ident
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvcore.contract import Fetched, KeyValueStore, Reader, Stat
+from kvcore.contract.streams import read_blocks
+from kvcore.copying.destination import Destination
+from kvcore.copying.report import CopyReport
+from kvcore.errors import (
+    InvalidKey,
+    KeyExists,
+    KeyNotFound,
+    KvcoreError,
+    PartialFailure,
+    StoreError,
+    VerificationError,
+)
+from kvcore.ids import random_id
+from kvcore.ttl import FOREVER, TtlSecs
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_CLOCKS_DIFFER_SECS = 2.0
+"""By how much two stores may round the same expiry."""
+_FAILURES_IN_A_ROW = 10
+"""After so many it is asked whether the stores can be reached at all."""
+
+
+class Stopped(Exception):
+    """The copy was stopped in the middle of a value, which is forgotten."""
+
+
+class Asked(NamedTuple):
+    """What the caller of a copy wants."""
+
+    verify: bool
+    skip_existing: bool
+    dry_run: bool
+
+
+class _Tally:
+    """A `CopyReport` in the making."""
+
+    def __init__(self) -> None:
+        self.copied = self.copied_bytes = self.same = self.skipped = self.vanished = 0
+        self.made_lasting = 0
+        self.errors: dict[str, KvcoreError | OSError] = {}
+
+    def copied_one(self, size: int, *, lasting: bool) -> None:
+        self.copied += 1
+        self.copied_bytes += size
+        self.made_lasting += lasting
+
+    def failed(self, key: str, error: KvcoreError | OSError) -> None:
+        # Without its frames, which hold the values that were being copied.
+        self.errors[key] = error.with_traceback(None)
+        error.__cause__ = error.__context__ = None
+
+    def report(self) -> CopyReport:
+        return CopyReport(**vars(self))
+
+
+class Transfer:
+    """Carries values from one store to another; used by several threads at once."""
+
+    def __init__(
+        self, source: KeyValueStore, destination: Destination, asked: Asked, stop: Event
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._dest = destination.store
+        self._asked = asked
+        self._stop = stop
+        here, there = source.capabilities, self._dest.capabilities
+        self._carries_expiry = here.ttl and there.ttl
+        self._carries_type = here.content_type and there.content_type
+        # Of values alone many can be read at a time; a value and its expiry must be of one version.
+        self._fetches = here.ttl or self._carries_type
+        self._creates = asked.skip_existing and there.if_absent
+        self._failures = 0  # in a row
+        self._half_way: dict[int, int] = {}  # by thread
+
+    @property
+    def half_way_bytes(self) -> int:
+        """The bytes that were carried of values that are not there yet."""
+        return sum(list(self._half_way.values()))
+
+    def many(self, keys: list[str]) -> CopyReport:
+        """Copy small values."""
+        tally = _Tally()
+        left = dict.fromkeys(self._legal(keys, tally))
+        put: set[str] = set()
+        try:
+            self._all_at_a_time(left, put, tally)
+        except KvcoreError:
+            for key in left:
+                self._one(key, tally, was_put=key in put)
+        else:
+            self._failures = 0
+        return tally.report()
+
+    def one(self, key: str) -> CopyReport:
+        """Copy a value of any size, in bounded memory."""
+        tally = _Tally()
+        for legal in self._legal([key], tally):
+            self._one(legal, tally)
+        return tally.report()
+
+    def _legal(self, keys: list[str], tally: _Tally) -> Iterator[str]:
+        space = self._dest.keyspace
+        for key in keys:
+            try:
+                space.check(key)
+            except InvalidKey as error:
+                error.seen_from(self._dest, key)
+                tally.failed(key, error)
+            else:
+                yield key
+
+    # Many
+
+    def _all_at_a_time(self, left: dict[str, None], put: set[str], tally: _Tally) -> None:
+        """Copy what is ``left``; whatever is settled leaves it."""
+        there = self._destination.stats(left)
+        if self._asked.skip_existing:
+            for key in there:
+                del left[key]
+                tally.skipped += 1
+        values = self._read(list(left))
+        for key in [key for key in left if key not in values]:
+            del left[key]
+            tally.vanished += 1
+        for key in self._same(values, there):
+            del left[key], values[key]
+            tally.same += 1
+        if self._asked.dry_run:
+            for key in values:
+                del left[key]
+                self._copied(values[key].stat, tally)
+            return
+        self._check_stop()
+        put.update(left)
+        for key, error in self._put(values, tally, left).items():
+            del left[key]
+            self._note_failure(key, error, tally)
+        wrong = self._different(left, values) if self._asked.verify else set()
+        for key in list(left):
+            del left[key]
+            if key in wrong:
+                tally.failed(key, self._not_as_put(key))
+            else:
+                self._copied(values[key].stat, tally)
+
+    def _read(self, keys: list[str]) -> dict[str, Fetched]:
+        """The values of those keys that are still there."""
+        if not self._fetches:
+            found = self._source.get_many(keys)
+            return {key: Fetched(data, Stat(len(data))) for key, data in found.items()}
+        fetched = {}
+        for key in keys:
+            try:
+                fetched[key] = self._source.fetch(key)
+            except KeyNotFound:
+                continue
+        return fetched
+
+    def _same(self, values: Mapping[str, Fetched], there: Mapping[str, Stat]) -> list[str]:
+        """The keys whose very values are there."""
+        alike = [
+            key
+            for key, (_, stat) in values.items()
+            if key in there and self._alike(stat, there[key])
+        ]
+        found = self._dest.get_many(alike) if alike else {}
+        return [key for key in alike if found.get(key) == values[key].data]
+
+    def _different(self, keys: Mapping[str, None], values: Mapping[str, Fetched]) -> set[str]:
+        """The keys under which something else is there than was put."""
+        found = self._dest.get_many(keys)
+        return {key for key in keys if found.get(key) != values[key].data}
+
+    def _put(
+        self, values: Mapping[str, Fetched], tally: _Tally, left: dict[str, None]
+    ) -> Mapping[str, KvcoreError]:
+        """Put all; returns the errors by key. One that does not concern one key is raised."""
+        together = {}
+        errors: dict[str, KvcoreError] = {}
+        for key, (data, stat) in values.items():
+            if self._asked.skip_existing or stat.expires is not None or stat.content_type:
+                try:
+                    self._dest.put(
+                        key,
+                        data,
+                        self._ttl_secs(stat),
+                        if_absent=self._creates,
+                        content_type=stat.content_type,
+                    )
+                except KeyExists:
+                    del left[key]
+                    tally.skipped += 1
+                except KvcoreError as error:
+                    errors[key] = error
+            else:
+                together[key] = data
+        try:
+            if together:
+                self._dest.put_many(together, self._ttl_secs(Stat(0)))
+        except PartialFailure as failure:
+            errors |= failure.errors
+        return errors
+
+    # One
+
+    def _one(self, key: str, tally: _Tally, *, was_put: bool = False) -> None:
+        self._check_stop()
+        try:
+            reader = self._source.open(key)
+        except KeyNotFound:
+            tally.vanished += 1
+            return
+        except (KvcoreError, OSError) as error:
+            self._note_failure(key, error, tally)
+            return
+        try:
+            with reader:
+                self._one_read(key, reader, tally, was_put=was_put)
+        except (KvcoreError, OSError) as error:
+            self._note_failure(key, error, tally)
+        else:
+            self._failures = 0
+        finally:
+            self._half_way.pop(get_ident(), None)
+
+    def _one_read(self, key: str, reader: Reader, tally: _Tally, *, was_put: bool) -> None:
+        asked, stat = self._asked, reader.stat
+        there = self._destination.stat(key) if not was_put else self._dest.stat(key)
+        if there is not None:
+            if asked.skip_existing and not was_put:
+                tally.skipped += 1
+                return
+            if self._alike(stat, there) and self._destination.holds(key, reader):
+                if was_put:
+                    self._copied(stat, tally)
+                else:
+                    tally.same += 1
+                return
+            reader.seek(0)
+        if not asked.dry_run:
+            sha256 = hashlib.sha256() if asked.verify else None
+            try:
+                self._dest.put_file(
+                    key,
+                    self._counted(reader, sha256),
+                    self._ttl_secs(stat),
+                    if_absent=self._creates,
+                    content_type=stat.content_type,
+                )
+            except KeyExists:
+                tally.skipped += 1
+                return
+            if sha256 is not None:
+                self._verify(key, sha256)
+        self._copied(stat, tally)
+
+    def _counted(self, reader: Reader, sha256: _Hash | None) -> Iterator[bytes]:
+        thread, total = get_ident(), 0
+        for block in read_blocks(reader):
+            self._check_stop()
+            if sha256 is not None:
+                sha256.update(block)
+            yield block
+            total += len(block)
+            self._half_way[thread] = total
+
+    def _verify(self, key: str, expected: _Hash) -> None:
+        found = hashlib.sha256()
+        try:
+            with self._dest.open(key) as reader:
+                for block in read_blocks(reader):
+                    self._check_stop()
+                    found.update(block)
+        except KeyNotFound:
+            raise self._not_as_put(key) from None
+        if found.digest() != expected.digest():
+            raise self._not_as_put(key)
+
+    # What both have in common
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _ttl_secs(self, stat: Stat) -> TtlSecs:
+        if not self._carries_expiry:
+            return None  # the source knows of no expiry: the destination's default holds
+        left = stat.remaining_secs()
+        return FOREVER if left is None else left
+
+    def _copied(self, stat: Stat, tally: _Tally) -> None:
+        loses_expiry = stat.expires is not None and not self._carries_expiry
+        tally.copied_one(stat.size, lasting=loses_expiry)
+
+    def _alike(self, here: Stat, there: Stat) -> bool:
+        """Whether all but the bytes is as it should be."""
+        if here.size != there.size:
+            return False
+        if self._carries_type and here.content_type not in (None, there.content_type):
+            return False
+        if not self._carries_expiry or here.expires is there.expires is None:
+            return True
+        if here.expires is None or there.expires is None:
+            return False
+        return abs((here.expires - there.expires).total_seconds()) <= _CLOCKS_DIFFER_SECS
+
+    def _not_as_put(self, key: str) -> VerificationError:
+        return VerificationError(
+            "the value read back is not the one that was put: somebody else changed it, or the"
+            " storage is faulty; copy it again",
+            key=key,
+            store=self._dest,
+        )
+
+    def _note_failure(self, key: str, error: KvcoreError | OSError, tally: _Tally) -> None:
+        """Note it; raise it if it is not about this key at all: a store cannot be reached."""
+        tally.failed(key, error)
+        if isinstance(error, StoreError):
+            self._failures += 1
+            if self._failures >= _FAILURES_IN_A_ROW:
+                for store in (self._source, self._dest):
+                    random_id() in store  # noqa: B015  # raises
+                self._failures = 0
