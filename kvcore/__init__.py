@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kvcore.aio import AsyncStore as AsyncStore
     from kvcore.aio import AsyncWriter as AsyncWriter
     from kvcore.aio import InlineStore as InlineStore
+    from kvcore.aio import async_store as async_store
     from kvcore.aio import run_inline as run_inline
     from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
@@ -93,6 +94,7 @@ _HOMES = {
         "AsyncStore",
         "AsyncWriter",
         "InlineStore",
+        "async_store",
         "run_inline",
     ),
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),

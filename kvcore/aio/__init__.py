@@ -2,6 +2,7 @@
 
 from kvcore.aio.driver import Driver as Driver
 from kvcore.aio.inline import run_inline as run_inline
+from kvcore.aio.native import async_store as async_store
 from kvcore.aio.sources import AsyncReadable as AsyncReadable
 from kvcore.aio.sources import AsyncSource as AsyncSource
 from kvcore.aio.sources import AsyncWritable as AsyncWritable

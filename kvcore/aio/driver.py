@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -11,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Driver(ABC):
-    """The one difference between `AsyncStore` and `InlineStore`.
+    """The one difference between the forms of an `AsyncKeyValueStore`.
 
     All three ways make the call and give what it returns or raises; they differ in what a
     cancellation of the caller does. In none of them is the caller let go while the call runs.
@@ -35,6 +37,10 @@ class Driver(ABC):
     @abstractmethod
     async def finish(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """As ``run``, for a call that cleans up: even cancelled before it began, it is made."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A new lock, to be held in calls of this driver only, around whatever they do."""
+        return Lock()
 
     def close(self) -> None:
         """Let go of what the driver holds; it may be used again."""

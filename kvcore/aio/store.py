@@ -1,4 +1,4 @@
-"""`AsyncKeyValueStore`: the verbs of a store, awaited. `AsyncStore` and `InlineStore` make it."""
+"""`AsyncKeyValueStore`: the verbs of a store, awaited, whatever driver makes the calls."""
 
 from __future__ import annotations
 
@@ -42,19 +42,22 @@ if TYPE_CHECKING:
 class AsyncKeyValueStore:
     """The verbs of `KeyValueStore`, awaited: same names, arguments, answers and errors.
 
-    Write logic that needs several operations once, as ``async def`` against this type; give it an
-    `AsyncStore` in an event loop, and an `InlineStore` under `run_inline` elsewhere. All the work
-    is done by the synchronous store; how its calls are made is the driver's business. A form for
-    an async client overrides the verbs that the client has.
+    Write logic that needs several operations once, as ``async def`` against this type; give it
+    what `async_store` makes in an event loop, and an `InlineStore` under `run_inline` elsewhere.
+    All the work is done by the synchronous store; how its calls are made is the driver's business.
 
     ``in`` cannot be awaited, so it is ``await store.contains(key)``; ``close`` is ``aclose``.
     """
 
-    def __init__(self, store: KeyValueStore, driver: Driver) -> None:
+    def __init__(
+        self, store: KeyValueStore, driver: Driver, files_driver: Driver | None = None
+    ) -> None:
         if not isinstance(store, KeyValueStore):
             raise TypeError(f"an async store goes around a store, not {type(store).__name__}")
         self._store = store
         self._driver = driver
+        # Makes the calls that read or write a file of the caller that is not awaited.
+        self._files_driver = driver if files_driver is None else files_driver
 
     # Reading
 
@@ -77,7 +80,7 @@ class AsyncKeyValueStore:
         `KeyNotFound`.
         """
         if not is_async_writable(file):
-            return await self._driver.run(self._store.get_file, key, file)
+            return await self._files_driver.run(self._store.get_file, key, file)
         async with await self.open(key) as reader:
             async for block in reader.blocks():
                 await write_all_awaited(file, block)
@@ -145,7 +148,7 @@ class AsyncKeyValueStore:
         """
         blocks = awaited_blocks(file)
         if blocks is None:
-            return await self._driver.run(
+            return await self._files_driver.run(
                 self._store.put_file,
                 key,  # type: ignore[arg-type]  # stores that make keys take None, others refuse it
                 file,  # type: ignore[arg-type]  # not an awaited one
@@ -299,6 +302,7 @@ class AsyncKeyValueStore:
             await self._driver.finish(self._store.close)
         finally:
             self._driver.close()
+            self._files_driver.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -337,6 +341,8 @@ def _writer_for(store: KeyValueStore, key: str | None, options: WriteOptions) ->
 
 class AsyncStore(AsyncKeyValueStore):
     """A store for asyncio: every call is made in one of at most ``threads`` worker threads.
+
+    For a store with an async client, `async_store` makes one that needs no threads.
 
     >>> import asyncio
     >>> from kvcore import AsyncStore, DictStore

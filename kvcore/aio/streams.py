@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -100,7 +99,7 @@ class AsyncWriter:
     def __init__(self, driver: Driver, writer: Writer) -> None:
         self._driver = driver
         self._writer = writer
-        self._lock = threading.Lock()  # one call at a time, whatever tasks and threads do
+        self._lock = driver.lock()  # one call at a time, whatever tasks and threads do
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._closed = False

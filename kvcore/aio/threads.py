@@ -83,7 +83,7 @@ class Threads(Driver):
             if droppable and call.drop():
                 raise
             if isinstance(error, asyncio.CancelledError):
-                with _shield():
+                with shield():
                     await self._outlast(call, release, error)
             raise
         return call.result()
@@ -116,7 +116,7 @@ def _call(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Call[_
         ) from error
 
 
-def _shield() -> AbstractContextManager[object]:
+def shield() -> AbstractContextManager[object]:
     """Keep anyio, if it is used, from cancelling this task over and over while it waits."""
     anyio = sys.modules.get("anyio")
     return nullcontext() if anyio is None else anyio.CancelScope(shield=True)

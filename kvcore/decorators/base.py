@@ -9,7 +9,8 @@ Errors of the inner store are told as those of this one: the caller knows no oth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Concatenate, ParamSpec, Self, TypeVar
+from functools import cache
+from typing import IO, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from kvcore.contract import (
     PLAIN,
@@ -38,6 +39,13 @@ class StoreDecorator(KeyValueStore):
     decorator and never changes the inner store.
     """
 
+    _native_async: ClassVar[bool] = True
+    """Whether hooks of this class may wait in an event loop while they call the inner store.
+
+    Awaited, the calls of many tasks then take turns in one thread, so a hook must not hold a lock
+    or anything of its thread around a call of the inner store, nor block by itself. A class that
+    redefines a method of `KeyValueStore` says so again; one that does not gets worker threads.
+    """
     _hooks_take_options = True  # to hand them on; the inner store knows what it takes
 
     def __init__(self, store: KeyValueStore) -> None:
@@ -61,7 +69,10 @@ class StoreDecorator(KeyValueStore):
     @property
     def capabilities(self) -> Capabilities:
         """What the whole stack can do."""
-        return self._inner.capabilities
+        inside = self._inner.capabilities
+        if inside.native_async and not _all_say_native_async(type(self)):
+            return inside._replace(native_async=False)
+        return inside
 
     @property
     def default_ttl_secs(self) -> TtlSecs:
@@ -250,3 +261,21 @@ class InnerWriter(Writer):
 
     def _abort(self) -> None:
         self._inner.abort()
+
+
+@cache
+def _all_say_native_async(decorator: type[StoreDecorator]) -> bool:
+    """Whether all classes that have a say in the hooks of this one declare ``_native_async``."""
+    return all(
+        base.__dict__.get("_native_async", False)
+        for base in decorator.__mro__
+        if base not in KeyValueStore.__mro__ and not _VERBS_AND_HOOKS.isdisjoint(base.__dict__)
+    )
+
+
+_VERBS_AND_HOOKS = frozenset(
+    name
+    for base in KeyValueStore.__mro__
+    for name, value in base.__dict__.items()
+    if callable(value) or isinstance(value, property)
+) - frozenset(dir(object))

@@ -58,6 +58,7 @@ class HMACDecorator(ValueTransformingDecorator):
         },
         main="secret_key",
     )
+    _native_async = True
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class IdDecorator(StoreDecorator):
     """
 
     _recipe = DecoratorRecipe(options={"template": _TEMPLATE}, main="template", outermost=True)
+    _native_async = True
 
     def __init__(self, store: KeyValueStore, template: str = "{}") -> None:
         self._template = Template(template)

@@ -18,6 +18,8 @@ class KeyTransformingDecorator(StoreDecorator):
     mapping is one to one, and begins with the mapped prefix exactly for keys that begin with it.
     """
 
+    _native_async = True
+
     @abstractmethod
     def _map_key(self, key: str) -> str:
         """The inner key of an outer one."""

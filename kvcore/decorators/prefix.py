@@ -35,6 +35,7 @@ class PrefixDecorator(KeyTransformingDecorator):
     _recipe = DecoratorRecipe(
         options={"prefix": Option(text, "goes before every key", required=True)}, main="prefix"
     )
+    _native_async = True
 
     def __init__(self, prefix: str, store: KeyValueStore) -> None:
         self.prefix = prefix

@@ -29,11 +29,12 @@ class ReadOnlyDecorator(StoreDecorator):
     """
 
     _recipe = DecoratorRecipe()
+    _native_async = True
 
     @property
     def capabilities(self) -> Capabilities:
         """What the inner store can do, less all that writes."""
-        return _reading_only(self._inner.capabilities)
+        return _reading_only(super().capabilities)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         key = args[0] if args and isinstance(args[0], str) else None

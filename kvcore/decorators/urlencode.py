@@ -36,6 +36,7 @@ class URLEncodeKeysDecorator(KeyTransformingDecorator):
     """
 
     _recipe = DecoratorRecipe()
+    _native_async = True
 
     def __init__(self, store: KeyValueStore) -> None:
         super().__init__(store)

@@ -51,6 +51,8 @@ class ValueTransformingDecorator(StoreDecorator):
     counting) is done here or not at all. Values stream in bounded memory, if the encoding does.
     """
 
+    _native_async = True
+
     @abstractmethod
     def _encoder(self, key: str) -> Encoder:
         """An encoder for a value under this key."""
@@ -75,7 +77,7 @@ class ValueTransformingDecorator(StoreDecorator):
     @property
     def capabilities(self) -> Capabilities:
         """What the whole stack can do, less what would show the inner bytes."""
-        return _without_bytes(self._inner.capabilities)
+        return _without_bytes(super().capabilities)
 
     def _encoded(self, key: str, file: IO[bytes]) -> Iterator[bytes]:
         encoder = self._encoder(key)
@@ -190,9 +192,7 @@ class ValueTransformingDecorator(StoreDecorator):
 
 @cache
 def _without_bytes(inside: Capabilities) -> Capabilities:
-    return inside._replace(
-        copy=False, url_methods=frozenset(), local_path=False, native_async=False
-    )
+    return inside._replace(copy=False, url_methods=frozenset(), local_path=False)
 
 
 class _EncodingWriter(InnerWriter):
