@@ -14,6 +14,7 @@ _MAX_BYTES = 255  # what file systems take; of UTF-8
 # Format characters (Cf) hide or reverse parts of a name: U+202E makes "gpj.exe" of "exe.jpg".
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 8187 §3.2.1, besides letters and digits
+_PLAIN = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)  # as most names are, all of ours: nothing to do
 
 
 def clean_filename(name: str | None) -> str:
@@ -26,6 +27,8 @@ def clean_filename(name: str | None) -> str:
     >>> clean_filename("../../etc/passwd"), clean_filename(".."), clean_filename(None)
     ('passwd', '', '')
     """
+    if name is not None and _PLAIN.fullmatch(name):
+        return name
     last = re.split(r"[/\\]", name or "")[-1]
     seen = "".join(c for c in last if unicodedata.category(c) not in _UNSEEN)
     text = " ".join(unicodedata.normalize("NFC", seen).split())
@@ -62,6 +65,8 @@ def content_disposition(kind: Literal["inline", "attachment"], filename: str) ->
     name = clean_filename(filename)
     if not name:
         return kind
+    if _PLAIN.fullmatch(name):
+        return f'{kind}; filename="{name}"'
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     # RFC 6266 appendix D: quotes, backslashes and percent signs are read in different ways.
     plain = re.sub(r'["\\%/:]', "_", plain).strip()  # NFKD makes a slash of U+FF0F

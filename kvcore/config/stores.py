@@ -70,8 +70,9 @@ def _built(entry: _Entry) -> KeyValueStore:
 class Stores:
     """Named stores: each entry checked now, built when first asked for, once, closed together.
 
-    An entry is a URL, a dict (`StoreConfig`), a ready store or a callable that makes one. Raises
-    `ConfigError` or `MissingDependency`, naming the entry, for the first that is wrong.
+    An entry is a URL, a dict (`StoreConfig`), a ready store or a callable that makes one; all are
+    seen with the key space ``keys`` if it is given (``with_keys``). Raises `ConfigError` or
+    `MissingDependency`, naming the entry, for the first that is wrong.
 
     Safe to share between threads, and across ``fork``. A callable may use other stores of these.
 
@@ -80,14 +81,16 @@ class Stores:
     'a/b'
     """
 
-    def __init__(self, configs: Mapping[str, AnyConfig]) -> None:
+    def __init__(self, configs: Mapping[str, AnyConfig], *, keys: str | None = None) -> None:
         if not isinstance(configs, Mapping):
             raise ConfigError(
                 "stores are configured by a dict of names and stores,"
                 f" such as {{'default': 'fs:///srv/media'}}, not {type(configs).__name__}"
             )
         self._entries = {name: _checked(name, config) for name, config in configs.items()}
+        self._keys = keys
         self._built: dict[str, KeyValueStore] = {}
+        self._seen: dict[str, KeyValueStore] = {}  # the same, as users get them
         self._after_fork()
         tell_after_fork(self)
 
@@ -97,7 +100,7 @@ class Stores:
         self._building: list[str] = []
 
     @classmethod
-    def from_env(cls, variable: str = "KVCORE_STORES") -> Self:
+    def from_env(cls, variable: str = "KVCORE_STORES", *, keys: str | None = None) -> Self:
         """Read the same shape as JSON from an environment variable.
 
         Raises `ConfigError` also where it is not set, and never shows what it holds.
@@ -108,21 +111,21 @@ class Stores:
         if content is None:
             raise ConfigError(f"the environment variable {variable} is not set")
         try:
-            return cls(read_json(content))
+            return cls(read_json(content), keys=keys)
         except (ConfigError, MissingDependency) as error:
             error.message = f"{variable}: {error.message}"
             raise
 
     def __getitem__(self, name: str) -> KeyValueStore:
         """The store of this name. Raises `ConfigError`, naming all, if there is none."""
-        store = self._built.get(name)
+        store = self._seen.get(name)
         return self._build(name) if store is None else store
 
     def _build(self, name: str) -> KeyValueStore:
         if name not in self._entries:
             raise ConfigError(f"there is no store {str(name)[:60]!r}{nearest(str(name), self)}")
         with self._lock:
-            store = self._built.get(name)
+            store = self._seen.get(name)
             if store is not None:
                 return store
             if name in self._building:
@@ -136,7 +139,8 @@ class Stores:
                 raise
             finally:
                 self._building.pop()
-            return store
+            self._seen[name] = store if self._keys is None else store.with_keys(self._keys)
+            return self._seen[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

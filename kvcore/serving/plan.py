@@ -23,6 +23,8 @@ SAFE_HEADERS: Mapping[str, str] = {
 PRIVATE = "private, max-age=0, must-revalidate"
 """The default ``Cache-Control``: no shared cache keeps it, and a browser asks each time."""
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))", re.IGNORECASE | re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 _STRONG_ETAG = re.compile(r'(?:^|[,\s])"([^"]*)"')
@@ -85,7 +87,8 @@ def plan_value(
     'text/plain; charset=utf-8'
     """
     size = stat.size
-    etag, headers = _etag(stat), _headers(stat, cache_control)
+    etag = _etag(stat)
+    headers = _headers(stat, etag, cache_control)
     content_type = detect(head, complete=len(head) >= size)
     inline = content_type in INLINE_TYPES and not as_attachment
     if content_type == "text/plain":
@@ -134,9 +137,9 @@ def plan_conditions(
         return None
     etag = _etag(stat)
     if not _is_as_demanded(header, etag, stat.modified):  # before the others, RFC 9110 §13.2.2
-        return ResponsePlan(412, _headers(stat, cache_control) | {"Content-Length": "0"})
+        return ResponsePlan(412, _headers(stat, etag, cache_control) | {"Content-Length": "0"})
     if _is_unchanged(header, etag, stat.modified):
-        return ResponsePlan(304, _headers(stat, cache_control))
+        return ResponsePlan(304, _headers(stat, etag, cache_control))
     return None
 
 
@@ -169,9 +172,10 @@ def http_date(moment: datetime) -> str:
     >>> http_date(datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC))
     'Sun, 06 Nov 1994 08:49:37 GMT'
     """
-    from email.utils import format_datetime
-
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+    at = moment.astimezone(UTC)  # strftime and the like would write it in the user's language
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
+    time = f"{at.hour:02}:{at.minute:02}:{at.second:02}"
+    return f"{day}, {at.day:02} {month} {at.year:04} {time} GMT"
 
 
 def _etag(stat: Stat) -> str | None:
@@ -179,10 +183,10 @@ def _etag(stat: Stat) -> str | None:
     return None if stat.etag is None else hashlib.sha256(stat.etag.encode()).hexdigest()[:32]
 
 
-def _headers(stat: Stat, cache_control: str) -> dict[str, str]:
+def _headers(stat: Stat, etag: str | None, cache_control: str) -> dict[str, str]:
     """Those of every answer."""
     headers = {**SAFE_HEADERS, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
-    if (etag := _etag(stat)) is not None:
+    if etag is not None:
         headers["ETag"] = f'"{etag}"'
     if stat.modified is not None:
         headers["Last-Modified"] = http_date(stat.modified)

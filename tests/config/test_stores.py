@@ -64,6 +64,18 @@ def test_a_store_is_built_when_it_is_first_used_and_once() -> None:
     assert len(counted.made) == 1
 
 
+def test_all_may_be_seen_with_other_keys(tmp_path: Path) -> None:
+    """As an integration shows them: each a view, the same one whenever asked; closed as any."""
+    ready = DictStore()
+    stores = Stores({"ready": ready, "fs": f"fs://{tmp_path}", "made": DictStore}, keys="path")
+    for name in stores:
+        assert stores[name].put("a/b", b"value") == "a/b"
+        assert stores[name] is stores[name]
+    assert ready.with_keys("path").get("a/b") == b"value"
+    assert ready.keyspace.name == "strict"
+    stores.close()
+
+
 def test_threads_get_one_store() -> None:
     """However many ask at once, it is built once."""
     started = threading.Barrier(8)
