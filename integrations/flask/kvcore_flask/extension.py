@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
@@ -9,12 +11,16 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from kvcore import KeyValueStore, Stores, UploadRefused
 from kvcore.uploads import http_status
 
+SETTING = "KVCORE_STORES"
+
 
 class KVCore:
     """Gives an app the stores that its config names in ``KVCORE_STORES``.
 
     Each entry is checked now and built when first used. ``KVCore(app)``, or ``init_app(app)`` in
-    an application factory; one object may serve several apps, each has its own stores.
+    an application factory; one object may serve several apps, each has its own stores, a `Stores`
+    in ``app.extensions["kvcore"]``. Where the config has none, the environment variable
+    ``KVCORE_STORES`` is read as JSON.
 
     A refused upload that no view and no error handler of the app takes care of is answered with
     413 (too large), 415 (another type) or 400 (no file), as the app shows these errors.
@@ -33,7 +39,14 @@ class KVCore:
 
     def init_app(self, app: Flask) -> None:
         """Read the app's config. Raises `kvcore.ConfigError` for an entry that is wrong."""
-        app.extensions["kvcore"] = Stores(app.config.get("KVCORE_STORES", {}))
+        if "kvcore" in app.extensions:
+            # Two sets of stores would be two memories, and the first set never closed.
+            raise RuntimeError("this app has its stores already: call KVCore(app) or init_app once")
+        configs = app.config.get(SETTING)
+        if configs is None and SETTING in os.environ:
+            app.extensions["kvcore"] = Stores.from_env(SETTING, keys="path")
+        else:
+            app.extensions["kvcore"] = Stores({} if configs is None else configs, keys="path")
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
 
@@ -46,15 +59,15 @@ def _answer_refused(error: UploadRefused) -> ResponseReturnValue:
     return current_app.handle_user_exception(answer(error.message))
 
 
-def current_store(store: str | KeyValueStore = "default") -> KeyValueStore:
+def current_store(name: str | KeyValueStore = "default") -> KeyValueStore:
     """A store of the current app by its name in ``KVCORE_STORES``; a store is taken as it is.
 
     What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
     `kvcore.ConfigError` for a name that is not there.
     """
-    if not isinstance(store, str):
-        return store.with_keys("path")
+    if not isinstance(name, str):
+        return name.with_keys("path")
     stores = current_app.extensions.get("kvcore")
     if not isinstance(stores, Stores):
         raise RuntimeError("this app has no stores yet: call KVCore(app) or init_app(app)")
-    return stores[store].with_keys("path")
+    return stores[name]

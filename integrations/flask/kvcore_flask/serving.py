@@ -24,12 +24,13 @@ def send_from_store(
     (the last part of the key by default), ``cache_control`` who may keep a copy, for how long.
     Whether the user may have the value is for the view to ask, before.
     """
+    environ = request.environ
     try:
         plan, body = open_response_inline(
             current_store(store),
             key,
             request.method,
-            request.headers.get,
+            lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}"),
             filename=filename,
             as_attachment=as_attachment,
             cache_control=cache_control,
@@ -37,9 +38,9 @@ def send_from_store(
     except (KeyNotFound, InvalidKey) as error:
         raise NotFound from error
     response = Response(
-        None if body is None else body.for_wsgi(request.environ),
+        None if body is None else body.for_wsgi(environ),
         status=plan.status,
-        headers=plan.headers,
+        headers=list(plan.headers.items()),
         direct_passthrough=True,
     )
     if "Content-Type" not in plan.headers:

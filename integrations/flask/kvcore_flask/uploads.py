@@ -23,6 +23,11 @@ def save_upload(
     ``store`` is a name in ``KVCORE_STORES`` or a store; the other options and the errors are those
     of `kvcore.Uploader`. A refused upload leaves nothing behind.
     """
+    if not isinstance(file, FileStorage):
+        raise TypeError(
+            f"save_upload takes an upload of request.files, not {type(file).__name__};"
+            " has the form enctype=multipart/form-data?"
+        )
     uploader = Uploader(
         current_store(store), template=template, max_bytes=max_bytes, content_types=content_types
     )
