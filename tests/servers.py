@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from tests import services
 
@@ -136,6 +137,10 @@ class Server:
         self._listener.join(STOP_SECS)
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+Running: TypeAlias = AbstractContextManager[Server]
+"""What the functions below give: the server runs inside of ``with``."""
 
 
 @contextmanager

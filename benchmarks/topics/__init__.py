@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from benchmarks.topics import aio, decorators, get, large, look, memory, put, start
+from benchmarks.topics import aio, decorators, get, large, look, memory, put, serving, start
 
-TOPICS: tuple[ModuleType, ...] = (put, get, look, large, memory, decorators, aio, start)
+TOPICS: tuple[ModuleType, ...] = (put, get, look, large, memory, decorators, aio, serving, start)
 """In the order in which they are shown."""

@@ -1,0 +1,75 @@
+"""Serving 10 MiB: CPU of the server's process"""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from http.client import HTTPConnection, HTTPResponse
+from importlib.util import find_spec
+
+from benchmarks.apps import KEY
+from benchmarks.measure import OURS, RAW, Contest, Sample
+from benchmarks.places import TMPFS, Missing, Place
+from benchmarks.row import Row
+from benchmarks.show import MIB
+from tests import servers
+
+_REQUESTS = 5  # in each piece of work
+
+
+def serve(start: Callable[..., servers.Running], needs: str, place: Place) -> Contest:
+    """A server that runs, asked for the same file in two ways."""
+    for name in needs.split():
+        if find_spec(name) is None:
+            raise Missing(f"{name} is not installed")
+    folder = place.folder("stored")
+    with open(os.path.join(folder, KEY), "wb") as file:
+        file.writelines(os.urandom(place.size(MIB)) for _ in range(10))
+    running = start(env={"KVCORE_BENCH_FOLDER": folder})
+    server = running.__enter__()
+    place.at_the_end(lambda: running.__exit__(None, None, None))
+    return {RAW: _sample(server, "/raw"), OURS: _sample(server, "/kvcore")}
+
+
+def _sample(server: servers.Server, path: str) -> Sample:
+    buffer = bytearray(MIB)
+
+    def sample() -> float:
+        with closing(HTTPConnection(servers.HOST, server.port, timeout=60)) as connection:
+
+            def asked(path: str) -> HTTPResponse:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                assert response.status == 200, server.log
+                return response
+
+            start = float(asked("/cpu").read())
+            for _ in range(_REQUESTS):
+                response = asked(path)
+                while response.readinto(buffer):
+                    pass
+            return (float(asked("/cpu").read()) - start) / _REQUESTS
+
+    return sample
+
+
+def _gunicorn(threads: int) -> Callable[..., servers.Running]:
+    return partial(servers.gunicorn, "benchmarks.apps.flask:app", threads=threads)
+
+
+def _uvicorn(framework: str, http: str) -> Callable[..., servers.Running]:
+    return partial(servers.uvicorn, f"benchmarks.apps.{framework}:app", http=http)
+
+
+def _row(name: str, start: Callable[..., servers.Running], needs: str, against: str) -> Row:
+    return Row(name, partial(serve, start, needs), {TMPFS: 1.0}, against, most_rounds=15)
+
+
+_OTHERS = "FileResponse"
+ROWS = (
+    _row("Flask, gunicorn sync", _gunicorn(1), "flask gunicorn", "send_file"),
+    _row("Flask, gunicorn gthread", _gunicorn(4), "flask gunicorn", "send_file"),
+    _row("Starlette, h11", _uvicorn("starlette", "h11"), "starlette uvicorn", _OTHERS),
+    _row("Starlette, httptools", _uvicorn("starlette", "httptools"), "uvicorn httptools", _OTHERS),
+    _row("FastAPI, h11", _uvicorn("fastapi", "h11"), "fastapi uvicorn", _OTHERS),
+)
