@@ -1,11 +1,14 @@
-"""The Django settings of the tests: those of the example site, in memory."""
+"""The Django settings of the tests: those of the example site, an app with files, in memory."""
 
 import os
 import tempfile
 
+from example_sites.django_site import settings as site
 from example_sites.django_site.settings import *  # noqa: F403  # how settings are extended
 
 SECRET_KEY = "for tests only"
+INSTALLED_APPS = [*site.INSTALLED_APPS, "tests.integrations.django_app"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # A file, as the tests use it in several threads; Django makes and removes it.
 _DATABASE = os.path.join(tempfile.gettempdir(), f"kvcore-tests-{os.getpid()}.sqlite3")
 DATABASES = {
@@ -16,3 +19,8 @@ DATABASES = {
     }
 }
 KVCORE_STORES = {"default": "memory://"}
+STORAGES = {
+    "default": {"BACKEND": "kvcore_django.storage.KVStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MEDIA_URL = "/media/"

@@ -241,11 +241,11 @@ def test_other_names_are_made_of_the_wanted_one(tmp_path: Path) -> None:
     tried = []
 
     class Taken(DictStore):
-        def put_file(self, key: str, *args: object, **options: object) -> str:
+        def put(self, key: str, *args: object, **options: object) -> str:
             tried.append(key)
             if len(tried) < 5:
                 raise KeyExists(key=key)
-            return super().put_file(key, *args, **options)
+            return super().put(key, *args, **options)
 
     name = KVStorage(Taken(keys="path")).save("a/name.txt", ContentFile(b"1"))
     assert tried[-1] == name
@@ -390,8 +390,26 @@ def test_times_follow_the_setting(storage: KVStorage, settings: Settings, use_tz
     now = datetime.now(UTC) if use_tz else datetime.now()  # noqa: DTZ005  # as Django gives it
     assert (found.tzinfo is not None) == use_tz
     assert abs(now - found) < timedelta(minutes=5)
-    with pytest.raises(NotImplementedError):
-        storage.get_created_time("name")
+    with pytest.raises(FileNotFoundError, match="'nope'"):
+        storage.get_modified_time("nope")
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_local_files_have_more_times(tmp_path: Path, settings: Settings, use_tz: bool) -> None:
+    """When a file was made and read is the system's knowledge; other stores say they have none."""
+    settings.USE_TZ = use_tz
+    now = datetime.now(UTC) if use_tz else datetime.now()  # noqa: DTZ005  # as Django gives it
+    local, remote = KVStorage(FilesystemStore(tmp_path)), KVStorage(DictStore())
+    for storage in (local, remote):
+        storage.save("name", ContentFile(b""))
+    for ask in ("get_created_time", "get_accessed_time"):
+        found = getattr(local, ask)("name")
+        assert (found.tzinfo is not None) == use_tz
+        assert abs(now - found) < timedelta(minutes=5)
+        with pytest.raises(FileNotFoundError, match="'nope'"):
+            getattr(local, ask)("nope")
+        with pytest.raises(NotImplementedError):
+            getattr(remote, ask)("name")
 
 
 # Writing through open
@@ -476,10 +494,21 @@ def test_a_store_with_urls_of_its_own_gives_them(tmp_path: Path, settings: Setti
     assert KVStorage(FilesystemStore(tmp_path)).url("a") == "/media/a"
 
 
-def test_there_is_no_path(storage: KVStorage) -> None:
-    """Third-party packages ask for one and expect this error."""
-    with pytest.raises(NotImplementedError):
-        storage.path("name")
+def test_local_files_have_a_path(tmp_path: Path) -> None:
+    """Third-party packages ask for one, and expect `NotImplementedError` where there is none."""
+    storage = KVStorage(FilesystemStore(tmp_path), location="media")
+    storage.save("a/b.txt", ContentFile(b"text"))
+    assert Path(storage.path("a/b.txt")).read_bytes() == b"text"
+    assert storage.path("a/b.txt") == str(tmp_path / "media/a/b.txt")
+    with pytest.raises(FileNotFoundError, match="'nope'"):
+        storage.path("nope")
+    with pytest.raises(SuspiciousFileOperation):
+        storage.path("../b.txt")
+    remote = KVStorage(DictStore())
+    remote.save("a", ContentFile(b""))
+    for name in ("a", "nope"):
+        with pytest.raises(NotImplementedError):
+            remote.path(name)
 
 
 def test_a_store_that_cannot_create_only_says_so(tmp_path: Path) -> None:

@@ -4,5 +4,5 @@
 """
 
 from kvcore_django.stores import current_store as current_store
-from kvcore_django.uploads import GeneratedKey as GeneratedKey
+from kvcore_django.uploads import generate_key as generate_key
 from kvcore_django.uploads import save_upload as save_upload

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import urljoin
@@ -26,23 +25,29 @@ from django.core.files.storage import Storage
 from django.urls import get_script_prefix
 from django.utils.encoding import filepath_to_uri
 
-from kvcore import InvalidKey, KeyExists, KeyNotFound, KeyValueStore, Stat, Stores
+from kvcore import PATH, InvalidKey, KeyExists, KeyNotFound, KeyValueStore, PrefixDecorator, Stat
 from kvcore.config import StorePlan, redacted
+from kvcore.mime import extension_for
 from kvcore_django.files import KVFile
-from kvcore_django.stores import current_store
+from kvcore_django.names import AvailableName, GeneratedName
+from kvcore_django.saving import Content
+from kvcore_django.stores import PathStores, current_store
 
 _TRIES = 10  # for names: each has 7 random characters
-_BLOCK_BYTES = 256 * 1024
 
 
 class KVStorage(Storage):
     """Files in a store: by its name in ``KVCORE_STORES``, or by a ``url`` of its own.
 
-    An existing file is never overwritten by ``save``, however many save the same name at once.
+    ``location`` is a directory of the store: the storage sees nothing else of it. An existing file
+    is never overwritten by ``save``, however many save the same name at once, unless
+    ``allow_overwrite`` says so; then it is replaced in one step, and readers see the old file or
+    the new one.
+
     The URL of a file is ``base_url`` and its name. Without a ``base_url`` it is the store's own,
-    where that is of the web (``https:``, ``/media/…``), else ``MEDIA_URL`` and the name: serve
-    files there with `kvcore_django.urls`. (A ``MEDIA_URL`` of ``""``, Django's default, or ``"/"``
-    counts as none; for the root of a site say ``base_url="/"``.)
+    where that is of the web (``https:``, ``/media/…``), else ``MEDIA_URL``, the ``location`` and
+    the name: serve files there with `kvcore_django.urls`. (A ``MEDIA_URL`` of ``""``, Django's
+    default, or ``"/"`` counts as none; for the root of a site say ``base_url="/"``.)
 
     In migrations a ``url`` appears without secrets; there a name is the better choice. A store
     object does for tests, but not for the field of a model, as a migration cannot hold it.
@@ -53,24 +58,54 @@ class KVStorage(Storage):
         store: str | KeyValueStore = "default",
         *,
         url: str | None = None,
+        location: str = "",
         base_url: str | None = None,
+        allow_overwrite: bool = False,
     ) -> None:
         if url is not None and store != "default":
             raise ImproperlyConfigured("KVStorage takes a store or a url, not both")
         self._store, self._url, self._base_url = store, url, base_url
-        self._own = None if url is None else Stores({"default": url})
+        self._location = _checked_location(location)
+        self._allow_overwrite = allow_overwrite
+        self._open_stores()
+
+    def _open_stores(self) -> None:
+        self._own = None if self._url is None else PathStores({"default": self._url})
+        self._whole = None if isinstance(self._store, str) else current_store(self._store)
+        self._below: tuple[KeyValueStore, KeyValueStore] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_own": None, "_whole": None, "_below": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open_stores()
 
     @property
     def store(self) -> KeyValueStore:
-        """The store; asked for anew by each operation, as tests change settings."""
-        if self._own is not None:
-            return self._own["default"].with_keys("path")
-        return current_store(self._store)
+        """The store, or the part of it below ``location``.
+
+        Asked for anew by each operation, as tests change settings.
+        """
+        whole = self._whole
+        if whole is None:
+            named = str(self._store)
+            whole = current_store(named) if self._own is None else self._own[named]
+        if not self._location:
+            return whole
+        if self._below is None or self._below[0] is not whole:
+            self._below = whole, PrefixDecorator(f"{self._location}/", whole)
+        return self._below[1]
 
     @property
     def store_name(self) -> str | None:
         """The name in ``KVCORE_STORES``; none for a ``url`` or a store object."""
         return self._store if self._own is None and isinstance(self._store, str) else None
+
+    @property
+    def allow_overwrite(self) -> bool:
+        """Whether ``save`` replaces an existing file."""
+        return self._allow_overwrite
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """What a migration writes down: the arguments, without secrets.
@@ -87,26 +122,23 @@ class KVStorage(Storage):
             given["store"] = self._store
         if self._url is not None:
             given["url"] = redacted(self._url, StorePlan.from_config(self._url).recipe)
+        if self._location:
+            given["location"] = self._location
         if self._base_url is not None:
             given["base_url"] = self._base_url
+        if self._allow_overwrite:
+            given["allow_overwrite"] = True
         return f"{type(self).__module__}.{type(self).__qualname__}", [], given
 
     def _key(self, name: str | os.PathLike[str]) -> str:
         """The key of a file name. Raises ``SuspiciousFileOperation`` for what cannot be one."""
-        key = self._path(name)
+        key = _path(name)
         if key:
             try:
                 self.store.keyspace.check(key)
             except InvalidKey as error:
                 raise SuspiciousFileOperation(str(error)) from error
         return key
-
-    def _path(self, name: str | os.PathLike[str]) -> str:
-        text = os.fspath(name).replace("\\", "/")
-        if text.startswith("/") or ".." in text.split("/"):
-            raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
-        key = posixpath.normpath(text)
-        return "" if key == "." else key
 
     # Reading
 
@@ -115,7 +147,7 @@ class KVStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name, or files below it as in a directory."""
-        key, store = self._path(name), self.store
+        key, store = _path(name), self.store
         if key and key not in store.keyspace:
             return False
         if key and key in store:
@@ -131,9 +163,31 @@ class KVStorage(Storage):
         modified = self._stat(name).modified
         if modified is None:
             raise NotImplementedError("this store does not know when a value was put")
-        if settings.USE_TZ:
-            return modified
-        return datetime.fromtimestamp(modified.timestamp())  # noqa: DTZ006  # Django's rule
+        return _time(modified.timestamp())
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """When a local file was last read; else ``NotImplementedError``."""
+        return _time(os.path.getatime(self.path(name)))
+
+    def get_created_time(self, name: str) -> datetime:
+        """When a local file was made, as Django's own storage tells it (the system's ``ctime``).
+
+        Raises ``NotImplementedError`` for a store without local files.
+        """
+        return _time(os.path.getctime(self.path(name)))
+
+    def path(self, name: str) -> str:
+        """The file on this machine, to be read by ``open``; a missing one is ``FileNotFoundError``.
+
+        Raises ``NotImplementedError`` for a store without local files.
+        """
+        store = self.store
+        if not store.capabilities.local_path:
+            raise NotImplementedError("the files of this storage are not on this machine: open()")
+        try:
+            return store.local_path(self._key(name))
+        except KeyNotFound as error:
+            raise _missing(name) from error
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """The names of directories and of files directly below ``path``."""
@@ -158,6 +212,8 @@ class KVStorage(Storage):
         if base is None:
             # Django puts the script's prefix ("/") before a MEDIA_URL that is not set.
             base = settings.MEDIA_URL if get_script_prefix() != settings.MEDIA_URL else ""
+            if base and self._location:
+                name = f"{self._location}/{name or ''}"
         base = str(base)  # it may be lazy
         if not base:
             raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
@@ -167,51 +223,89 @@ class KVStorage(Storage):
     # Writing
 
     def _save(self, name: str, content: File[Any]) -> str:
-        store, wanted = self.store, self._key(name)
-        key = wanted
-        path = getattr(content, "temporary_file_path", None)
+        store, what = self.store, Content(content)
+        can = store.capabilities
+        if isinstance(name, GeneratedName):
+            # Nobody else has this name, so also a store without `if_absent` overwrites nothing.
+            key = name.fill(extension_for(what.content_type))
+            return what.put(store, key, if_absent=can.if_absent, typed=can.content_type)
+        wanted = key = _path(name)
+        create = not self._allow_overwrite
         for left in reversed(range(_TRIES)):
             try:
-                if path is not None:  # consumed, as by Django's own storages
-                    return store.put_file(key, path(), move=True, if_absent=True)
-                return store.put_file(key, _blocks(content), if_absent=True)
+                return what.put(store, key, if_absent=create, typed=can.content_type)
+            except InvalidKey as error:
+                raise SuspiciousFileOperation(str(error)) from error
             except KeyExists:
                 # Somebody else was faster, or a file bars the way of this directory.
-                if not left or not (path or content.seekable()) or _is_barred(wanted, store):
+                if not left or not what.can_be_put_again or _is_barred(wanted, store):
                     raise
-                key = self._key(self._alternative(wanted))
+                key = self._another(wanted, getattr(name, "max_length", None))
         raise AssertionError("unreachable")
 
-    def _alternative(self, key: str) -> str:
+    def _another(self, key: str, max_length: int | None) -> str:
+        """An alternative name of at most this many characters."""
         directory, name = posixpath.split(key)
         suffix = "".join(PurePath(name).suffixes)
         root = name.removesuffix(suffix)
-        return posixpath.join(directory, self.get_alternative_name(root, suffix))
+        found = posixpath.join(directory, self.get_alternative_name(root, suffix))
+        over = 0 if max_length is None else len(found) - max_length
+        if over > 0:
+            if over >= len(root):
+                raise SuspiciousFileOperation(
+                    f"no other name for {key!r} has at most {max_length} characters"
+                )
+            found = posixpath.join(directory, self.get_alternative_name(root[:-over], suffix))
+        return found
+
+    def generate_filename(self, filename: str | os.PathLike[str]) -> str:
+        """The name to save under; one that was generated stays as it is."""
+        if isinstance(filename, GeneratedName):
+            return filename
+        return super().generate_filename(filename)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """A free name like this one: cut to what a segment of the store's keys may have."""
-        directory, base = posixpath.split(str(name).replace("\\", "/"))
+        if isinstance(name, GeneratedName):
+            if max_length is not None and name.longest > max_length:
+                raise SuspiciousFileOperation(
+                    f"generated names have up to {name.longest} characters: give the field a"
+                    f" max_length that allows them, instead of {max_length}"
+                )
+            return name
+        text = str(name).replace("\\", "/")
+        directory, base = posixpath.split(text)
         root, extension = os.path.splitext(base)
-        cut = self._cut(root, extension) + extension
-        return super().get_available_name(posixpath.join(directory, cut), max_length)
+        cut = self._cut(root, extension)
+        # Most names need nothing of what Django's method is for; it costs as much as a put.
+        if cut == root and base.strip(".") and ".." not in text:
+            if self.is_name_available(text, max_length):
+                return AvailableName(text, max_length)
+        else:
+            text = posixpath.join(directory, cut + extension)
+        return AvailableName(super().get_available_name(text, max_length), max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """The name with 7 random characters, cut as `get_available_name` does."""
+        if self._allow_overwrite:
+            return f"{file_root}{file_ext}"
         directory, root = posixpath.split(file_root)
         cut = self._cut(root, f"_{'x' * 7}{file_ext}")
         return super().get_alternative_name(posixpath.join(directory, cut), file_ext)
 
     def _cut(self, root: str, rest: str) -> str:
         limit = self.store.keyspace.max_segment_bytes
-        room = None if limit is None else max(limit - len(rest.encode(errors="replace")), 1)
-        encoded = root.encode(errors="surrogatepass")
-        if room is None or len(encoded) <= room:
+        if limit is None or 4 * (len(root) + len(rest)) <= limit:  # a character has 1 to 4 bytes
             return root
-        return encoded[:room].decode(errors="ignore")
+        room = max(limit - len(rest.encode(errors="replace")), 1)
+        encoded = root.encode(errors="surrogatepass")
+        return root if len(encoded) <= room else encoded[:room].decode(errors="ignore")
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Whether a file may be saved under this name; one request to the store."""
-        return not (max_length and len(name) > max_length) and self._key(name) not in self.store
+        """Whether a file may be saved under this name; one request to the store at most."""
+        if max_length and len(name) > max_length:
+            return False
+        return self._allow_overwrite or self._key(name) not in self.store
 
     def delete(self, name: str) -> None:
         """Remove the file; a missing one is no error."""
@@ -223,7 +317,16 @@ class KVStorage(Storage):
         try:
             return self.store.stat(self._key(name))
         except KeyNotFound as error:
-            raise FileNotFoundError(f"there is no file {name!r} in this storage") from error
+            raise _missing(name) from error
+
+
+def _missing(name: str) -> FileNotFoundError:
+    return FileNotFoundError(f"there is no file {name!r} in this storage")
+
+
+def _time(timestamp: float) -> datetime:
+    """As Django's own storages: aware with ``USE_TZ``, else in the zone of the system."""
+    return datetime.fromtimestamp(timestamp, UTC if settings.USE_TZ else None)
 
 
 def _is_barred(key: str, store: KeyValueStore) -> bool:
@@ -232,7 +335,20 @@ def _is_barred(key: str, store: KeyValueStore) -> bool:
     return any("/".join(parts[:depth]) in store for depth in range(1, len(parts)))
 
 
-def _blocks(content: File[Any]) -> Iterator[bytes]:
-    """The content from its start; text as UTF-8."""
-    for chunk in content.chunks(_BLOCK_BYTES):
-        yield chunk.encode() if isinstance(chunk, str) else chunk
+def _path(name: str | os.PathLike[str]) -> str:
+    """A name as a path, ``""`` for the root. Raises ``SuspiciousFileOperation`` for one outside."""
+    text = os.fspath(name).replace("\\", "/")
+    if text.startswith("/") or ".." in text.split("/"):
+        raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
+    key = posixpath.normpath(text)
+    return "" if key == "." else key
+
+
+def _checked_location(location: str) -> str:
+    """Without the slash at its end. Raises ``ImproperlyConfigured`` unless it is a directory."""
+    below = location.removesuffix("/")
+    if location and below not in PATH:
+        raise ImproperlyConfigured(
+            f"location is a directory of the store, such as 'media/public', not {location!r}"
+        )
+    return below

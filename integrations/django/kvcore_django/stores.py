@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Lock
 
 from django.conf import settings
@@ -9,21 +10,43 @@ from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
 from kvcore import KeyValueStore, Stores
+from kvcore.config import AnyConfig
+
+
+class PathStores:
+    """Named stores, each seen with keys such as ``pictures/cat.png`` (the key space ``path``)."""
+
+    def __init__(self, configs: Mapping[str, AnyConfig]) -> None:
+        self._stores = Stores(configs)
+        self._views: dict[str, KeyValueStore] = {}
+
+    def __getitem__(self, name: str) -> KeyValueStore:
+        view = self._views.get(name)
+        if view is None:  # two threads may make one each: both are views of the same store
+            view = self._views[name] = self._stores[name].with_keys("path")
+        return view
+
+    def close(self) -> None:
+        """Close those that were built."""
+        self._stores.close()
 
 
 class _Configured:
-    """The `Stores` of the setting, made by the first who asks."""
+    """The stores of the setting, made by the first who asks."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._stores: Stores | None = None
+        self._stores: PathStores | None = None
 
     def __getitem__(self, name: str) -> KeyValueStore:
+        stores = self._stores
+        return (self._made() if stores is None else stores)[name]
+
+    def _made(self) -> PathStores:
         with self._lock:
             if self._stores is None:
-                self._stores = Stores(getattr(settings, "KVCORE_STORES", {}))
-            stores = self._stores
-        return stores[name]
+                self._stores = PathStores(getattr(settings, "KVCORE_STORES", {}))
+            return self._stores
 
     def forget(self, *, setting: str, **_: object) -> None:
         """Tests change settings: read the new ones when next asked."""
@@ -48,9 +71,11 @@ def current_store(store: str | KeyValueStore | Storage = "default") -> KeyValueS
     What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
     `kvcore.ConfigError` for a name that is not there and for a configuration that is wrong.
     """
+    if isinstance(store, str):
+        return _configured[store]
     if isinstance(store, Storage):
         found = getattr(store, "store", None)
         if not isinstance(found, KeyValueStore):
             raise TypeError(f"{type(store).__name__} has no store of kvcore; KVStorage has")
-        store = found
-    return (_configured[store] if isinstance(store, str) else store).with_keys("path")
+        return found
+    return store.with_keys("path")

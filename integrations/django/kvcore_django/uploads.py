@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from django.core.files import File
 from django.core.files.storage import Storage
@@ -11,9 +12,11 @@ from django.utils.deconstruct import deconstructible
 
 from kvcore import PATH, KeyValueStore, Template, Uploader, random_id
 from kvcore.mime import known_extension
+from kvcore_django.names import GeneratedName
 from kvcore_django.stores import current_store
 
 _MAX_LENGTH = 100  # of a FileField that does not say otherwise
+_LONGEST_EXTENSION = ".webm"
 
 
 def save_upload(
@@ -38,31 +41,45 @@ def save_upload(
     return uploader.save(file, name=file.name).key
 
 
-@deconstructible(path="kvcore_django.GeneratedKey")
-class GeneratedKey:
-    """Keys for a field: ``FileField(upload_to=GeneratedKey("pictures/{id}{ext}"))``.
+def generate_key(template: str = "{id}{ext}") -> KeyGenerator:
+    """Keys for a field: ``FileField(upload_to=generate_key("pictures/{id}{ext}"))``.
 
-    ``{id}`` is a `kvcore.random_id`. ``{ext}`` is the extension of the client's file name if it is
-    that of a harmless type, else ``.bin``: Django asks for a name before it shows the bytes.
-    Where the extension is to tell the type, use `save_upload`. Keys have at most 100 characters.
+    ``{id}`` is a `kvcore.random_id`, ``{ext}`` the extension of the type that the bytes have, or
+    ``.bin``; nothing in a key comes from the client. (Without `KVStorage` nobody shows the bytes
+    in time: then ``{ext}`` is that of the client's file name, if it is one of a harmless type.)
 
-    >>> GeneratedKey("pictures/{id}{ext}")(None, "my cat.JPEG")
+    Stands in migrations as this call. Raises ``ValueError`` for a template whose keys are not legal
+    or exceed 100 characters, which a `FileField` takes unless it says otherwise.
+
+    >>> generate_key("pictures/{id}{ext}")(None, "my cat.JPEG")
     'pictures/....jpg'
     """
+    return KeyGenerator(template)
 
-    def __init__(self, template: str = "{id}{ext}") -> None:
+
+@deconstructible(path="kvcore_django.uploads.generate_key")
+class KeyGenerator:
+    """What `generate_key` returns: a callable for ``upload_to``."""
+
+    def __init__(self, template: str) -> None:
         self.template = template
         self._template = Template(template, fields=("id", "ext"))
         self._template.check(PATH, id="0", ext=".bin")
-        longest = len(self._template.fill(id=random_id(), ext=".webm"))
-        if longest > _MAX_LENGTH:
-            raise ValueError(f"the template {template!r} makes keys of {longest} characters")
+        self.max_length = len(self._fill(random_id(), _LONGEST_EXTENSION))
+        if self.max_length > _MAX_LENGTH:
+            raise ValueError(
+                f"the template {template!r} makes keys of {self.max_length} characters"
+            )
 
-    def __call__(self, instance: Model | None, filename: str) -> str:
-        return self._template.fill(id=random_id(), ext=known_extension(filename))
+    def _fill(self, id_: str, extension: str) -> str:
+        return self._template.fill(id=id_, ext=extension)
+
+    def __call__(self, instance: Model | None, filename: str) -> GeneratedName:
+        fill = partial(self._fill, random_id())
+        return GeneratedName(fill, known_extension(filename), self.max_length)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, GeneratedKey) and self.template == other.template
+        return isinstance(other, KeyGenerator) and self.template == other.template
 
     def __hash__(self) -> int:
         return hash(self.template)

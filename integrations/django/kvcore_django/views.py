@@ -1,13 +1,17 @@
-"""A view that serves a value of a store, safely: see `kvcore.serving`."""
+"""Views that serve the values of a store, safely: see `kvcore.serving`."""
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied
 from django.core.files.storage import Storage
 from django.core.handlers.asgi import ASGIRequest
 from django.http import (
+    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -17,8 +21,12 @@ from django.http import (
 from django.http.response import HttpResponseBase
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
-from kvcore.serving import PRIVATE, InlineBody, open_response_inline
+from kvcore.serving import PRIVATE, InlineBody, ResponsePlan, open_response_inline
 from kvcore_django.stores import current_store
+
+Permission = Callable[[HttpRequest, str], bool]
+"""Whether a request may have the value of a key."""
+AsyncPermission = Callable[[HttpRequest, str], Awaitable[bool]]
 
 
 def serve(
@@ -26,24 +34,79 @@ def serve(
     key: str,
     store: str | KeyValueStore | Storage = "default",
     *,
+    permission: Permission | None = None,
     filename: str | None = None,
     as_attachment: bool = False,
     cache_control: str = PRIVATE,
 ) -> HttpResponseBase:
-    """Answer with a value: whoever knows the key may have it.
+    """Answer with a value, or a part of it: GET and HEAD, conditions and ranges.
 
-    To let only some people, call it from a view of your own that asks them first. ``store`` is a
-    name in ``KVCORE_STORES``, a store or a `KVStorage`, ``filename`` what a download is called (the
-    last part of the key by default), ``cache_control`` who may keep a copy, for how long. A missing
-    key is ``Http404``.
+    ``store`` is a name in ``KVCORE_STORES``, a store or a `KVStorage`. ``permission`` is asked
+    first, before anybody looks whether there is such a key; without it, whoever knows the key may
+    have the value. ``filename`` is what a download is called (the last part of the key by
+    default), ``cache_control`` who may keep a copy, for how long.
+
+    Raises ``PermissionDenied`` (403) where ``permission`` gives false, which may also raise what it
+    likes, and ``Http404`` for a missing key.
     """
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
+    if permission is not None:
+        _check(permission(request, key))
+    plan, body = _opened(request, key, store, filename, as_attachment, cache_control)
+    return _response(request, plan, body)
+
+
+async def aserve(
+    request: HttpRequest,
+    key: str,
+    store: str | KeyValueStore | Storage = "default",
+    *,
+    permission: Permission | AsyncPermission | None = None,
+    filename: str | None = None,
+    as_attachment: bool = False,
+    cache_control: str = PRIVATE,
+) -> HttpResponseBase:
+    """`serve` as an asynchronous view; nothing in it blocks the event loop.
+
+    A ``permission`` that is no coroutine function is called in the thread where Django's database
+    connections are.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    if permission is not None:
+        is_async = iscoroutinefunction(permission)
+        ask: Callable[..., Awaitable[Any]] = permission if is_async else sync_to_async(permission)  # type: ignore[assignment]  # told by is_async
+        _check(await ask(request, key))
+    opened = sync_to_async(_opened, thread_sensitive=False)
+    plan, body = await opened(request, key, store, filename, as_attachment, cache_control)
+    return _response(request, plan, body)
+
+
+def _check(answer: object) -> None:
+    if isawaitable(answer):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()  # it will never be awaited
+        # A coroutine is true: everybody would be let in.
+        raise TypeError("this permission is to be awaited: use kvcore_django.views.aserve")
+    if not answer:
+        raise PermissionDenied("This file is not for you.")
+
+
+def _opened(
+    request: HttpRequest,
+    key: str,
+    store: str | KeyValueStore | Storage,
+    filename: str | None,
+    as_attachment: bool,
+    cache_control: str,
+) -> tuple[ResponsePlan, InlineBody | None]:
     try:
-        plan, body = open_response_inline(
+        return open_response_inline(
             current_store(store),
             key,
-            request.method,
+            str(request.method),
             request.headers.get,
             filename=filename,
             as_attachment=as_attachment,
@@ -51,16 +114,32 @@ def serve(
         )
     except (KeyNotFound, InvalidKey) as error:
         raise Http404("There is nothing under this key.") from error
+
+
+def _response(
+    request: HttpRequest, plan: ResponsePlan, body: InlineBody | None
+) -> HttpResponseBase:
     response: HttpResponseBase
     if body is None:
         response = HttpResponse(status=plan.status, headers=plan.headers)
     elif isinstance(request, ASGIRequest):
         response = StreamingHttpResponse(_Awaited(body), status=plan.status, headers=plan.headers)
+    elif body.is_file:
+        response = _LocalFile(body, status=plan.status, headers=plan.headers)
     else:
         response = StreamingHttpResponse(body, status=plan.status, headers=plan.headers)
     if "Content-Type" not in plan.headers:
         del response.headers["Content-Type"]  # Django's guess, text/html
     return response
+
+
+class _LocalFile(FileResponse):
+    """A value that is a file: Django offers it to the server's ``wsgi.file_wrapper`` (PEP 3333)."""
+
+    block_size = 256 * 1024
+
+    def set_headers(self, filelike: object) -> None:
+        """Those of the plan are there already."""
 
 
 class _Awaited:

@@ -1,0 +1,1 @@
+"""A Django app with files, for the tests of `kvcore_django`."""
