@@ -1,0 +1,5 @@
+"""``python -m kvcore.cli``: the same as the console script."""
+
+from kvcore.cli import main
+
+main()
