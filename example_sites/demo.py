@@ -1,26 +1,27 @@
 """``make demo``: the three sites on free ports of 127.0.0.1, until Ctrl-C or SIGTERM.
 
-Their pictures go to a new folder, or to the store whose URL is in ``KVCORE_DEMO_STORE``.
+Their pictures go to a folder, or to the store whose URL is in ``KVCORE_DEMO_STORE``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import socket
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from threading import Event, Thread
 from wsgiref.types import WSGIApplication
 
-from kvcore import StoreConfig
+from kvcore import KeyValueStore, store_from_url
 from kvcore.config import StorePlan, redacted
 
 HOST = "127.0.0.1"
+FOLDER = "fs://build/demo?keys=path"
+
+Stores = Mapping[str, KeyValueStore]
+Stop = Callable[[], None]
 
 
 def main() -> None:
@@ -29,43 +30,40 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    folder = Path(tempfile.mkdtemp(prefix="kvcore-demo-"))
-    url = os.environ.get("KVCORE_DEMO_STORE") or f"fs://{folder.as_posix()}/pictures"
+    url = os.environ.get("KVCORE_DEMO_STORE") or FOLDER
     shown = redacted(url, StorePlan.from_config(url).recipe)
-    with ExitStack() as stack:
+    with store_from_url(url) as store, ExitStack() as stack:
+        # One store object for all, so that even memory:// is one shelf.
         for name, start in SITES.items():
-            # Each site has a part of the store: what one shows is not for the others to delete.
-            prefix = {"prefix": f"{name.lower()}-"}
-            port, stop = start({"default": {"url": url, "decorators": [prefix]}}, folder)
+            port, stop = start({"default": store})
             stack.callback(stop)
             print(f"{name:>9}  http://{HOST}:{port}/", flush=True)
-        print(f"The pictures go to {shown}\nCtrl-C stops all three.", flush=True)
+        print(f"One shelf for all three: {shown}\nCtrl-C stops them.", flush=True)
         stopped.wait()
-    print(f"\nStopped. The pictures are in {shown}\n{folder} may be deleted.", flush=True)
+    print(f"\nStopped. The pictures are in {shown}", flush=True)
 
 
-def start_django(stores: dict[str, StoreConfig], folder: Path) -> tuple[int, Callable[[], None]]:
-    """Django, with a database in ``folder``."""
+def start_django(stores: Stores) -> tuple[int, Stop]:
+    """Django."""
     import django
-    from django.core.management import call_command
     from django.core.wsgi import get_wsgi_application
 
+    from example_sites.shelf import settings
+
+    settings.STORES = stores
     os.environ["DJANGO_SETTINGS_MODULE"] = "example_sites.django_site.settings"
-    os.environ["KVCORE_STORES"] = json.dumps(stores)
-    os.environ["SHELF_DATABASE"] = str(folder / "django.sqlite3")
     django.setup()
-    call_command("migrate", verbosity=0)
     return serve_wsgi(get_wsgi_application())
 
 
-def start_flask(stores: dict[str, StoreConfig], folder: Path) -> tuple[int, Callable[[], None]]:
+def start_flask(stores: Stores) -> tuple[int, Stop]:
     """Flask."""
     from example_sites.flask_site import create_app
 
     return serve_wsgi(create_app({"KVCORE_STORES": stores}))
 
 
-def start_starlette(stores: dict[str, StoreConfig], folder: Path) -> tuple[int, Callable[[], None]]:
+def start_starlette(stores: Stores) -> tuple[int, Stop]:
     """Starlette."""
     import uvicorn
 
@@ -86,7 +84,7 @@ def start_starlette(stores: dict[str, StoreConfig], folder: Path) -> tuple[int, 
     return listener.getsockname()[1], stop
 
 
-def serve_wsgi(app: WSGIApplication) -> tuple[int, Callable[[], None]]:
+def serve_wsgi(app: WSGIApplication) -> tuple[int, Stop]:
     """Serve an app on a free port by the development server that comes with Flask."""
     from werkzeug.serving import make_server
 

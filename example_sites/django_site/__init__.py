@@ -1,1 +1,1 @@
-"""The picture shelf on Django: a model with a `FileField`, whose files are in a kvcore store."""
+"""The picture shelf on Django. It needs no database: all that it keeps is in a kvcore store."""

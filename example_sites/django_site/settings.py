@@ -1,41 +1,31 @@
 """Settings of the Django site."""
 
-import json
-import os
-
 from example_sites import shelf
+from example_sites.shelf import settings as shared
 
-# A fresh one with each start: this site has no sessions to keep.
-SECRET_KEY = os.environ.get("SECRET_KEY") or os.urandom(32).hex()
+SECRET_KEY = shared.SECRET_KEY
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ALLOWED_HOSTS = shared.HOSTS
 USE_TZ = True
 
-INSTALLED_APPS = ["kvcore_django", "example_sites.django_site"]
+INSTALLED_APPS = ["kvcore_django"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "example_sites.django_site.urls"
 TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [shelf.TEMPLATES],
-    }
+    {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [shelf.TEMPLATES]},
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("SHELF_DATABASE", "shelf.sqlite3"),
-    }
-}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_NAME = "shelf_django"  # cookies do not tell the ports of a host apart
+CSRF_COOKIE_NAME = "shelf_django_csrf"
+CSRF_FAILURE_VIEW = "example_sites.django_site.views.foreign"
 
 # From here on it is kvcore's.
-KVCORE_STORES = json.loads(os.environ.get("KVCORE_STORES", '{"default": "fs://pictures"}'))
-STORAGES = {"default": {"BACKEND": "kvcore_django.storage.KVStorage"}}
-MEDIA_URL = "/pictures/"
+KVCORE_STORES = shared.STORES
 
-SHELF_MAX_BYTES = shelf.MAX_BYTES
+SHELF_MAX_BYTES = shared.MAX_BYTES

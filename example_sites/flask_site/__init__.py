@@ -2,68 +2,160 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, abort, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from kvcore_flask import KVCore, current_store, save_upload, send_from_store
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from example_sites import shelf
-from kvcore import InvalidKey, UploadRefused
+from example_sites.shelf import Picture, settings
+from kvcore import InvalidKey, KeyNotFound, UploadRefused
 from kvcore.mime import PICTURES
+from kvcore.uploads import http_status
+
+site = Blueprint("shelf", __name__)
 
 
-def create_app(config: dict[str, Any]) -> Flask:
-    """An app with these settings; ``KVCORE_STORES`` names the store of the pictures."""
-    app = Flask(__name__, template_folder=str(shelf.TEMPLATES))
-    app.config.from_mapping(MAX_BYTES=shelf.MAX_BYTES, TRUSTED_HOSTS=["127.0.0.1", "localhost"])
-    app.config.from_mapping(config)
-    # Refused before a form that is too large is received; the rest of a form takes little.
-    app.config.setdefault("MAX_CONTENT_LENGTH", app.config["MAX_BYTES"] + 100_000)
+def create_app(config: dict[str, Any] | None = None) -> Flask:
+    """An app; ``config`` goes before what the environment says."""
+    app = Flask(
+        __name__,
+        template_folder=str(shelf.TEMPLATES),
+        static_folder=str(shelf.STATIC),
+        static_url_path="/static",
+    )
+    app.config.from_mapping(
+        KVCORE_STORES=settings.STORES,
+        MAX_BYTES=settings.MAX_BYTES,
+        SECRET_KEY=settings.SECRET_KEY,
+        SESSION_COOKIE_NAME="shelf_flask",  # cookies do not tell the ports of a host apart
+        SESSION_COOKIE_SAMESITE="Lax",
+        TRUSTED_HOSTS=settings.HOSTS,
+    )
+    app.config.from_mapping(config or {})
     KVCore(app)
-
-    def page(error: str = "", status: int = 200) -> Response:
-        shown = shelf.pictures(current_store().iter_stats())
-        content = shelf.page("Flask", shown, max_bytes=app.config["MAX_BYTES"], error=error)
-        response = make_response(render_template("shelf/page.html", **content), status)
-        response.headers.update(shelf.PAGE_HEADERS)
-        return response
-
-    @app.before_request
-    def refuse_foreign() -> None:
-        if request.method == "POST" and shelf.is_foreign(request.headers.get):
-            abort(403, shelf.FOREIGN)
-
-    @app.get("/")
-    def show() -> Response:
-        return page()
-
-    @app.post("/")
-    def upload() -> AnyResponse:
-        picture = request.files.get("picture")
-        if picture is None or not picture.filename:
-            return page(shelf.NOTHING_CHOSEN, 400)
-        try:
-            save_upload(picture, max_bytes=app.config["MAX_BYTES"], content_types=PICTURES)
-        except UploadRefused as error:
-            status, text = shelf.explain(error)
-            return page(text, status)
-        return redirect("/", 303)
-
-    @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_: RequestEntityTooLarge) -> Response:
-        return page(shelf.too_large(app.config["MAX_BYTES"]), 413)
-
-    @app.get("/pictures/<path:key>")
-    def view(key: str) -> Response:
-        return send_from_store("default", key)
-
-    @app.post("/delete")
-    def delete() -> AnyResponse:
-        with suppress(InvalidKey):  # then there is none to delete
-            current_store().delete(request.form.get("key", ""))
-        return redirect("/", 303)
-
+    app.register_blueprint(site)
     return app
+
+
+def page(template: str, status: int = 200, **content: object) -> Response:
+    notice = session.pop("notice", "")
+    person = session.get("person", "")
+    html = render_template(template, framework="Flask", person=person, notice=notice, **content)
+    return make_response(html, status, shelf.PAGE_HEADERS)
+
+
+def back(notice: str) -> AnyResponse:
+    session["notice"] = notice
+    return redirect("/", 303)
+
+
+def find(name: str) -> Picture:
+    key = shelf.RECORDS + name
+    try:
+        return Picture.load(key, current_store().get(key))
+    except (KeyNotFound, InvalidKey) as error:
+        raise NotFound from error
+
+
+@site.before_app_request
+def check() -> AnyResponse | None:
+    if request.method == "POST" and shelf.is_foreign(request.headers.get):
+        abort(403, shelf.FOREIGN)
+    if "person" not in session and request.endpoint not in {"shelf.sign_in", "static"}:
+        return redirect("/sign-in", 303)
+    return None
+
+
+@site.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> AnyResponse:
+    if request.method == "GET":
+        return page("shelf/sign_in.html")
+    person = shelf.person(request.form.get("name", ""))
+    if not person:
+        return page("shelf/sign_in.html", 400, error=shelf.NO_NAME)
+    session["person"] = person
+    return redirect("/", 303)
+
+
+@site.post("/sign-out")
+def sign_out() -> AnyResponse:
+    session.clear()
+    return redirect("/sign-in", 303)
+
+
+@site.get("/")
+def gallery(status: int = 200, error: str = "", title: str = "") -> Response:
+    store = current_store()
+    shown = shelf.newest(store.iter_keys(shelf.RECORDS), request.args.get("before", ""))
+    content = shelf.gallery(store.get_many(shown), current_app.config["MAX_BYTES"])
+    return page("shelf/gallery.html", status, error=error, title=title, **content)
+
+
+@site.post("/")
+def upload() -> AnyResponse:
+    file, title = request.files.get("picture"), request.form.get("title", "")
+    if file is None or not file.filename:
+        return gallery(400, shelf.NO_FILE, title)
+    try:
+        key = save_upload(
+            file,
+            template=shelf.template(),
+            max_bytes=current_app.config["MAX_BYTES"],
+            content_types=PICTURES,
+        )
+    except UploadRefused as error:
+        return gallery(http_status(error), shelf.explain(error), title)
+    picture = shelf.new_picture(key, title, file.filename, session["person"])
+    current_store().put(picture.record_key, picture.dump())
+    return back(shelf.ADDED)
+
+
+@site.get("/view/<name>")
+def view(name: str) -> Response:
+    picture = find(name)
+    size = shelf.show_size(current_store().stat(picture.key).size)
+    mine = picture.owner == session["person"]
+    return page("shelf/picture.html", picture=picture, size=size, mine=mine)
+
+
+@site.get("/pictures/<name>")
+def show(name: str) -> Response:
+    return send_from_store("default", shelf.FILES + name)
+
+
+@site.get("/download/<name>")
+def download(name: str) -> Response:
+    picture = find(name)
+    return send_from_store("default", picture.key, filename=picture.filename, as_attachment=True)
+
+
+@site.post("/delete")
+def delete() -> AnyResponse:
+    picture = find(request.form.get("picture", ""))
+    if picture.owner != session["person"]:
+        abort(403, shelf.NOT_YOURS)
+    current_store().delete(picture.record_key)  # first: what has no record is not shown
+    current_store().delete(picture.key)
+    return back(shelf.DELETED)
+
+
+@site.app_errorhandler(HTTPException)
+def explain(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return gallery(413, shelf.too_large(current_app.config["MAX_BYTES"]))
+    message = shelf.NOT_FOUND if isinstance(error, NotFound) else error.description
+    return page("shelf/message.html", error.code or 500, message=message)

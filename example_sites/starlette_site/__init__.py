@@ -2,82 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 
 from kvcore_starlette import StoreMiddleware, StoreResponse, save_upload
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from example_sites import shelf
-from kvcore import AnyConfig, InvalidKey, UploadRefused
+from example_sites.shelf import Picture, settings
+from kvcore import AnyConfig, AsyncStore, InvalidKey, KeyNotFound, UploadRefused
 from kvcore.mime import PICTURES
+from kvcore.uploads import http_status
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 templates = Jinja2Templates(shelf.TEMPLATES)
 
 
 def create_app(
-    stores: Mapping[str, AnyConfig] | None = None, *, max_bytes: int = shelf.MAX_BYTES
+    stores: Mapping[str, AnyConfig] | None = None, max_bytes: int = settings.MAX_BYTES
 ) -> Starlette:
-    """An app; ``stores`` (else the environment's ``KVCORE_STORES``) names that of the pictures."""
-
-    async def page(request: Request, error: str = "", status: int = 200) -> Response:
-        stats = [item async for item in request.state.stores["default"].iter_stats()]
-        content = shelf.page("Starlette", shelf.pictures(stats), max_bytes=max_bytes, error=error)
-        return templates.TemplateResponse(
-            request, "shelf/page.html", content, status, dict(shelf.PAGE_HEADERS)
-        )
-
-    async def show(request: Request) -> Response:
-        return await page(request)
-
-    async def upload(request: Request) -> Response:
-        refuse_foreign(request)
-        async with request.form(max_files=1, max_fields=10) as form:
-            picture = form.get("picture")
-            if not isinstance(picture, UploadFile) or not picture.filename:
-                return await page(request, shelf.NOTHING_CHOSEN, 400)
-            try:
-                await save_upload(
-                    picture, request=request, max_bytes=max_bytes, content_types=PICTURES
-                )
-            except UploadRefused as error:
-                status, text = shelf.explain(error)
-                return await page(request, text, status)
-        return RedirectResponse("/", 303)
-
-    async def view(request: Request) -> Response:
-        return StoreResponse("default", request.path_params["key"])
-
-    async def delete(request: Request) -> Response:
-        refuse_foreign(request)
-        async with request.form() as form:
-            with suppress(InvalidKey):  # then there is none to delete
-                await request.state.stores["default"].delete(str(form.get("key", "")))
-        return RedirectResponse("/", 303)
-
-    return Starlette(
+    """An app; ``stores`` goes before what the environment says."""
+    app = Starlette(
         routes=[
-            Route("/", show),
-            Route("/", upload, methods=["POST"]),
-            Route("/pictures/{key:path}", view),
-            Route("/delete", delete, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=shelf.STATIC)),
+            Route("/sign-in", sign_in, methods=["GET", "POST"]),
+            Route("/sign-out", sign_out, methods=["POST"]),
+            Route("/", signed_in(gallery)),
+            Route("/", signed_in(upload), methods=["POST"]),
+            Route("/view/{name}", signed_in(view)),
+            Route("/pictures/{name}", signed_in(show)),
+            Route("/download/{name}", signed_in(download)),
+            Route("/delete", signed_in(delete), methods=["POST"]),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-            Middleware(StoreMiddleware, stores=stores),
+            Middleware(TrustedHostMiddleware, allowed_hosts=settings.HOSTS),
+            Middleware(
+                SessionMiddleware,
+                secret_key=settings.SECRET_KEY,
+                session_cookie="shelf_starlette",  # cookies do not tell the ports of a host apart
+            ),
+            Middleware(StoreMiddleware, stores=settings.STORES if stores is None else stores),
         ],
+        exception_handlers={HTTPException: explain},
     )
+    app.state.max_bytes = max_bytes
+    return app
+
+
+def page(request: Request, template: str, status: int = 200, **content: object) -> Response:
+    notice = request.session.pop("notice", "")
+    person = request.session.get("person", "")
+    content |= {"framework": "Starlette", "person": person, "notice": notice}
+    return templates.TemplateResponse(request, template, content, status, shelf.PAGE_HEADERS)
+
+
+def back(request: Request, notice: str) -> Response:
+    request.session["notice"] = notice
+    return RedirectResponse("/", 303)
+
+
+def default_store(request: Request) -> AsyncStore:
+    store: AsyncStore = request.state.stores["default"]
+    return store
+
+
+async def find(request: Request, name: str) -> Picture:
+    key = shelf.RECORDS + name
+    try:
+        return Picture.load(key, await default_store(request).get(key))
+    except (KeyNotFound, InvalidKey) as error:
+        raise HTTPException(404) from error
+
+
+def signed_in(endpoint: Endpoint) -> Endpoint:
+    """For those who are signed in, and not by pages of other sites in their name."""
+
+    async def checked(request: Request) -> Response:
+        refuse_foreign(request)
+        if "person" not in request.session:
+            return RedirectResponse("/sign-in", 303)
+        return await endpoint(request)
+
+    return checked
 
 
 def refuse_foreign(request: Request) -> None:
-    """Only our own pages may change the shelf."""
-    if shelf.is_foreign(request.headers.get):
+    if request.method == "POST" and shelf.is_foreign(request.headers.get):
         raise HTTPException(403, shelf.FOREIGN)
+
+
+async def sign_in(request: Request) -> Response:
+    refuse_foreign(request)
+    if request.method != "POST":
+        return page(request, "shelf/sign_in.html")
+    async with request.form() as form:
+        person = shelf.person(str(form.get("name", "")))
+    if not person:
+        return page(request, "shelf/sign_in.html", 400, error=shelf.NO_NAME)
+    request.session["person"] = person
+    return RedirectResponse("/", 303)
+
+
+async def sign_out(request: Request) -> Response:
+    refuse_foreign(request)
+    request.session.clear()
+    return RedirectResponse("/sign-in", 303)
+
+
+async def gallery(
+    request: Request, status: int = 200, error: str = "", title: str = ""
+) -> Response:
+    store = default_store(request)
+    keys = [key async for key in store.iter_keys(shelf.RECORDS)]
+    shown = shelf.newest(keys, request.query_params.get("before", ""))
+    content = shelf.gallery(await store.get_many(shown), request.app.state.max_bytes)
+    return page(request, "shelf/gallery.html", status, error=error, title=title, **content)
+
+
+async def upload(request: Request) -> Response:
+    async with request.form(max_files=1, max_fields=10) as form:
+        file, title = form.get("picture"), str(form.get("title", ""))
+        if not isinstance(file, UploadFile) or not file.filename:
+            return await gallery(request, 400, shelf.NO_FILE, title)
+        try:
+            key = await save_upload(
+                file,
+                request=request,
+                template=shelf.template(),
+                max_bytes=request.app.state.max_bytes,
+                content_types=PICTURES,
+            )
+        except UploadRefused as error:
+            return await gallery(request, http_status(error), shelf.explain(error), title)
+    picture = shelf.new_picture(key, title, file.filename, request.session["person"])
+    await default_store(request).put(picture.record_key, picture.dump())
+    return back(request, shelf.ADDED)
+
+
+async def view(request: Request) -> Response:
+    picture = await find(request, request.path_params["name"])
+    size = shelf.show_size((await default_store(request).stat(picture.key)).size)
+    mine = picture.owner == request.session["person"]
+    return page(request, "shelf/picture.html", picture=picture, size=size, mine=mine)
+
+
+async def show(request: Request) -> Response:
+    return StoreResponse("default", shelf.FILES + request.path_params["name"])
+
+
+async def download(request: Request) -> Response:
+    picture = await find(request, request.path_params["name"])
+    return StoreResponse("default", picture.key, filename=picture.filename, as_attachment=True)
+
+
+async def delete(request: Request) -> Response:
+    async with request.form() as form:
+        picture = await find(request, str(form.get("picture", "")))
+    if picture.owner != request.session["person"]:
+        raise HTTPException(403, shelf.NOT_YOURS)
+    store = default_store(request)
+    await store.delete(picture.record_key)  # first: what has no record is not shown
+    await store.delete(picture.key)
+    return back(request, shelf.DELETED)
+
+
+async def explain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = shelf.NOT_FOUND if error.status_code == 404 else error.detail
+    return page(request, "shelf/message.html", error.status_code, message=message)

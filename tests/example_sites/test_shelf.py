@@ -1,12 +1,14 @@
-"""What the sites share: which requests are foreign, and what is told to people."""
+"""What the sites share: pictures and their records, foreign requests, what is told to people."""
 
 import ast
 import doctest
+import re
 from pathlib import Path
 
 import pytest
 
 from example_sites import shelf
+from example_sites.shelf import Picture
 
 SITES = Path(shelf.__file__).parent.parent
 
@@ -32,6 +34,44 @@ SITES = Path(shelf.__file__).parent.parent
 def test_foreign_requests_are_known(headers: dict[str, str], foreign: bool) -> None:
     """By what browsers say of the page that sent the request."""
     assert shelf.is_foreign({"Host": "localhost:1", **headers}.get) == foreign
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    """Whatever people type, and to the second."""
+    picture = shelf.new_picture(f"{shelf.FILES}x.png", "Tïtle 猫\t", "a.b.png", 'Ann "A"')
+    assert (picture.title, picture.owner) == ("Tïtle 猫", 'Ann "A"')
+    assert Picture.load(picture.record_key, picture.dump()) == picture
+    assert picture.filename == "Tïtle 猫.png"
+
+
+def test_a_record_of_another_version_is_told() -> None:
+    """Not guessed at."""
+    with pytest.raises(ValueError, match=r"shelf/records/x.png.*another version"):
+        Picture.load("shelf/records/x.png", b'{"version": 2}')
+
+
+@pytest.mark.parametrize(
+    ("title", "filename", "shown"),
+    [
+        ("Mine", "file.png", "Mine"),
+        ("  ", "my file.tar.gz", "my file.tar"),
+        ("", "C:\\photos\\cat.png", "cat"),
+        ("", "README", "README"),
+        ("", "..", "Untitled"),
+        ("", None, "Untitled"),
+        ("x" * 200, None, "x" * 80),
+    ],
+)
+def test_a_picture_always_has_a_title(title: str, filename: str | None, shown: str) -> None:
+    """The one given, else its file's name, never a path."""
+    assert shelf.new_picture(f"{shelf.FILES}x.png", title, filename, "Ann").title == shown
+
+
+def test_new_keys_sort_by_time() -> None:
+    """So the newest are found by their keys alone."""
+    templates = [shelf.template() for _ in range(50)]
+    assert templates == sorted(templates)
+    assert re.fullmatch(r"shelf/pictures/[\d-]{22}-{id}{ext}", templates[0])
 
 
 def test_the_examples_in_docstrings_run() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from io import BytesIO
-from typing import Any
 
 import pytest
 from flask import Flask, Request
@@ -13,44 +11,23 @@ from flask.testing import EnvironBuilder
 
 from example_sites.flask_site import create_app
 from kvcore import KeyValueStore
-from tests.http.clients import Answer, Upload
+from tests.http.clients import Site
 
 
-class FlaskSite:
-    """Lists what is in the store."""
+class FlaskSite(Site):
+    """An app of its own."""
 
     def __init__(self, app: Flask, store: KeyValueStore) -> None:
-        self.app, self.store = app, store
+        self.app = app
+        super().__init__(store)
 
-    def get(self, path: str, headers: Mapping[str, str] = {}, method: str = "GET") -> Answer:
-        return self._ask(method, path, headers=headers)
-
-    def post(
-        self,
-        path: str,
-        fields: Mapping[str, str] = {},
-        picture: Upload | None = None,
-        headers: Mapping[str, str] = {},
-    ) -> Answer:
-        data: dict[str, object] = dict(fields)
-        if picture is not None:
-            name, content, content_type = picture
-            data["picture"] = (BytesIO(content), name, content_type)
-        return self._ask(
-            "POST", path, headers=headers, data=data, content_type="multipart/form-data"
-        )
-
-    def put(self, key: str, data: bytes) -> None:
-        self.store.with_keys("path").put(key, data)
-
-    def _ask(self, method: str, path: str, **options: Any) -> Answer:
-        builder = EnvironBuilder(self.app, path, method=method, **options)
-        environ = builder.get_environ()
-        # The test client leaves a large form that it wrote to disk open.
-        with closing(builder), closing(environ["wsgi.input"]):
-            with self.app.test_client().open(Request(environ)) as response:
-                headers = {k.lower(): v for k, v in response.headers.items()}
-                return Answer(response.status_code, headers, response.get_data())
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Iterable[tuple[str, str]], bytes]:
+        builder = EnvironBuilder(self.app, path, method=method, headers=dict(headers), data=body)
+        client = self.app.test_client(use_cookies=False)
+        with closing(builder), client.open(Request(builder.get_environ())) as response:
+            return response.status_code, list(response.headers), response.get_data()
 
 
 @pytest.fixture

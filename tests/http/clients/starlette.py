@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 from starlette.testclient import TestClient
 
 from example_sites.starlette_site import create_app
 from kvcore import KeyValueStore
-from tests.http.clients import Answer, Upload
+from tests.http.clients import Site
 
 
-class StarletteSite:
-    """Lists what is in the store."""
+class StarletteSite(Site):
+    """An app that was started."""
 
     def __init__(self, client: TestClient, store: KeyValueStore) -> None:
-        self.client, self.store = client, store
+        self.client = client
+        super().__init__(store)
 
-    def get(self, path: str, headers: Mapping[str, str] = {}, method: str = "GET") -> Answer:
-        return self._ask(method, path, headers=headers)
-
-    def post(
-        self,
-        path: str,
-        fields: Mapping[str, str] = {},
-        picture: Upload | None = None,
-        headers: Mapping[str, str] = {},
-    ) -> Answer:
-        files = {} if picture is None else {"files": {"picture": picture}}
-        return self._ask("POST", path, headers=headers, data=dict(fields), **files)
-
-    def put(self, key: str, data: bytes) -> None:
-        self.store.with_keys("path").put(key, data)
-
-    def _ask(self, method: str, path: str, **options: object) -> Answer:
-        response = self.client.request(method, path, follow_redirects=False, **options)
-        return Answer(response.status_code, dict(response.headers), response.content)
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Iterable[tuple[str, str]], bytes]:
+        response = self.client.request(
+            method, path, headers=dict(headers), content=body, follow_redirects=False
+        )
+        self.client.cookies.clear()  # the site keeps them
+        return response.status_code, response.headers.multi_items(), response.content
 
 
 @pytest.fixture
