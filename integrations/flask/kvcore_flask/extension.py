@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from kvcore import KeyValueStore, Stores, UploadRefused
+from kvcore.cli import command_line
 from kvcore.uploads import http_status
 
 SETTING = "KVCORE_STORES"
@@ -24,6 +26,8 @@ class KVCore:
 
     A refused upload that no view and no error handler of the app takes care of is answered with
     413 (too large), 415 (another type) or 400 (no file), as the app shows these errors.
+
+    ``flask kvcore`` is kvcore's command line for the stores of the app.
 
     >>> app = Flask("example")
     >>> app.config["KVCORE_STORES"] = {"default": "memory://"}
@@ -49,6 +53,7 @@ class KVCore:
             app.extensions["kvcore"] = Stores({} if configs is None else configs, keys="path")
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
+        app.cli.add_command(command_line(with_appcontext(current_store), "flask kvcore"))
 
 
 _ANSWERS = {answer.code: answer for answer in (RequestEntityTooLarge, UnsupportedMediaType)}
