@@ -27,10 +27,9 @@ def command_line(named: Callable[[str], KeyValueStore], prog_name: str = "kvcore
     ``env:NAME`` are understood besides. Raises `MissingDependency` without click.
     """
     load_library("click", f"kvcore[{EXTRA}]")
-    from kvcore.cli.commands import COMMANDS
     from kvcore.cli.group import StoreGroup
 
-    return StoreGroup(named, prog_name, COMMANDS)
+    return StoreGroup(named, prog_name)
 
 
 def main() -> None:
@@ -52,4 +51,4 @@ def _from_environment(name: str) -> KeyValueStore:
             f"{name[:60]!r} is not the URL of a store, such as fs:///srv/media, and there is no"
             " KVCORE_STORES in the environment to name one"
         )
-    return Stores.from_env()[name].with_keys("path")
+    return Stores.from_env(keys="path")[name]

@@ -105,7 +105,8 @@ def summary(report: CopyReport, *, dry_run: bool = False) -> str:
     'copied 1,200 values (3.0 MiB); 1 was there already'
     """
     done = "would copy" if dry_run else "copied"
-    parts = [f"{done} {report.copied:,} values ({bytes_text(report.copied_bytes)})"]
+    values = "value" if report.copied == 1 else "values"
+    parts = [f"{done} {report.copied:,} {values} ({bytes_text(report.copied_bytes)})"]
     for number, text in (
         (report.same, "there already"),
         (report.skipped, "skipped, as the destination has one"),

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -51,16 +51,10 @@ reached, or is configured wrongly.
 class StoreGroup(click.Group):
     """The group of a front end; ``named`` gives a store by its name in the settings there."""
 
-    def __init__(
-        self,
-        named: Callable[[str], KeyValueStore],
-        prog_name: str,
-        commands: Sequence[click.Command],
-    ) -> None:
-        names = "from KVCORE_STORES, which your settings or the environment hold"
+    def __init__(self, named: Callable[[str], KeyValueStore], prog_name: str) -> None:
+        names = "from KVCORE_STORES, in your settings or the environment"
         super().__init__(
             "kvcore",
-            commands={command.name or "": command for command in commands},
             help=_HELP.format(prog=prog_name, names=names),
             short_help="Look into kvcore's stores, copy them, check them.",
             params=[
@@ -71,9 +65,19 @@ class StoreGroup(click.Group):
         self._named = named
         click.version_option(__version__, prog_name="kvcore", message="%(prog)s %(version)s")(self)
 
+    def _table(self) -> dict[str, click.Command]:
+        # Loaded when it is asked for: a web process of Flask has this group, too, and never does.
+        from kvcore.cli.commands import COMMANDS
+
+        return {command.name or "": command for command in COMMANDS}
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""
-        return list(self.commands)
+        return list(self._table())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of this name."""
+        return self._table().get(cmd_name)
 
     def store(self, text: str, ctx: click.Context) -> KeyValueStore:
         """The store that an argument names. One that was made for it is closed at the end."""
