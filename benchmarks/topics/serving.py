@@ -17,8 +17,8 @@ from tests import servers
 _REQUESTS = 5  # in each piece of work
 
 
-def serve(start: Callable[..., servers.Running], needs: str, place: Place) -> Contest:
-    """A server that runs, asked for the same file in two ways."""
+def serve(start: Callable[..., servers.Running], needs: str, ours: str, place: Place) -> Contest:
+    """A server that runs, asked for the same file in two ways; ``ours`` is the path of one."""
     for name in needs.split():
         if find_spec(name) is None:
             raise Missing(f"{name} is not installed")
@@ -28,7 +28,7 @@ def serve(start: Callable[..., servers.Running], needs: str, place: Place) -> Co
     running = start(env={"KVCORE_BENCH_FOLDER": folder})
     server = running.__enter__()
     place.at_the_end(lambda: running.__exit__(None, None, None))
-    return {RAW: _sample(server, "/raw"), OURS: _sample(server, "/kvcore")}
+    return {RAW: _sample(server, "/raw"), OURS: _sample(server, ours)}
 
 
 def _sample(server: servers.Server, path: str) -> Sample:
@@ -53,23 +53,33 @@ def _sample(server: servers.Server, path: str) -> Sample:
     return sample
 
 
-def _gunicorn(threads: int) -> Callable[..., servers.Running]:
-    return partial(servers.gunicorn, "benchmarks.apps.flask:app", threads=threads)
+def _gunicorn(app: str, threads: int) -> Callable[..., servers.Running]:
+    return partial(servers.gunicorn, f"benchmarks.apps.{app}", threads=threads)
 
 
-def _uvicorn(framework: str, http: str) -> Callable[..., servers.Running]:
-    return partial(servers.uvicorn, f"benchmarks.apps.{framework}:app", http=http)
+def _uvicorn(app: str, http: str) -> Callable[..., servers.Running]:
+    return partial(servers.uvicorn, f"benchmarks.apps.{app}", http=http)
 
 
-def _row(name: str, start: Callable[..., servers.Running], needs: str, against: str) -> Row:
-    return Row(name, partial(serve, start, needs), {TMPFS: 1.0}, against, most_rounds=15)
+def _row(
+    name: str,
+    start: Callable[..., servers.Running],
+    needs: str,
+    against: str,
+    ours: str = "/kvcore",
+) -> Row:
+    return Row(name, partial(serve, start, needs, ours), {TMPFS: 1.0}, against, most_rounds=15)
 
 
-_OTHERS = "FileResponse"
+_FILE = "FileResponse"
+_ASGI = "/kvcore/async"
 ROWS = (
-    _row("Flask, gunicorn sync", _gunicorn(1), "flask gunicorn", "send_file"),
-    _row("Flask, gunicorn gthread", _gunicorn(4), "flask gunicorn", "send_file"),
-    _row("Starlette, h11", _uvicorn("starlette", "h11"), "starlette uvicorn", _OTHERS),
-    _row("Starlette, httptools", _uvicorn("starlette", "httptools"), "uvicorn httptools", _OTHERS),
-    _row("FastAPI, h11", _uvicorn("fastapi", "h11"), "fastapi uvicorn", _OTHERS),
+    _row("Django, gunicorn sync", _gunicorn("django:wsgi", 1), "django gunicorn", _FILE),
+    _row("Django, gunicorn gthread", _gunicorn("django:wsgi", 4), "django gunicorn", _FILE),
+    _row("Django, uvicorn h11", _uvicorn("django:asgi", "h11"), "django uvicorn", _FILE, _ASGI),
+    _row("Flask, gunicorn sync", _gunicorn("flask:app", 1), "flask gunicorn", "send_file"),
+    _row("Flask, gunicorn gthread", _gunicorn("flask:app", 4), "flask gunicorn", "send_file"),
+    _row("Starlette, h11", _uvicorn("starlette:app", "h11"), "starlette uvicorn", _FILE),
+    _row("Starlette, httptools", _uvicorn("starlette:app", "httptools"), "httptools", _FILE),
+    _row("FastAPI, h11", _uvicorn("fastapi:app", "h11"), "fastapi uvicorn", _FILE),
 )

@@ -11,3 +11,4 @@ from kvcore.aio.store import AsyncStore as AsyncStore
 from kvcore.aio.store import InlineStore as InlineStore
 from kvcore.aio.streams import AsyncReader as AsyncReader
 from kvcore.aio.streams import AsyncWriter as AsyncWriter
+from kvcore.aio.threads import Threads as Threads

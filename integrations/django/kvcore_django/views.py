@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Self
 
@@ -21,12 +21,15 @@ from django.http import (
 from django.http.response import HttpResponseBase
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
+from kvcore.aio import Threads
 from kvcore.serving import PRIVATE, InlineBody, ResponsePlan, open_response_inline
 from kvcore_django.stores import current_store
 
 Permission = Callable[[HttpRequest, str], bool]
 """Whether a request may have the value of a key."""
 AsyncPermission = Callable[[HttpRequest, str], Awaitable[bool]]
+
+_threads = Threads(32)  # for what all downloads under ASGI read at a time
 
 
 def serve(
@@ -78,8 +81,9 @@ async def aserve(
         is_async = iscoroutinefunction(permission)
         ask: Callable[..., Awaitable[Any]] = permission if is_async else sync_to_async(permission)  # type: ignore[assignment]  # told by is_async
         _check(await ask(request, key))
-    opened = sync_to_async(_opened, thread_sensitive=False)
-    plan, body = await opened(request, key, store, filename, as_attachment, cache_control)
+    plan, body = await _threads.acquire(
+        _let_go, _opened, request, key, store, filename, as_attachment, cache_control
+    )
     return _response(request, plan, body)
 
 
@@ -107,13 +111,29 @@ def _opened(
             current_store(store),
             key,
             str(request.method),
-            request.headers.get,
+            _Headers(request.META),
             filename=filename,
             as_attachment=as_attachment,
             cache_control=cache_control,
         )
     except (KeyNotFound, InvalidKey) as error:
         raise Http404("There is nothing under this key.") from error
+
+
+class _Headers:
+    """Looks up a header of a request; `HttpRequest.headers` would read all of them first."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        self._meta = meta
+
+    def __call__(self, name: str) -> str | None:
+        found: str | None = self._meta.get(f"HTTP_{name.upper().replace('-', '_')}")
+        return found
+
+
+def _let_go(opened: tuple[ResponsePlan, InlineBody | None]) -> None:
+    if opened[1] is not None:
+        opened[1].close()
 
 
 def _response(
@@ -146,14 +166,14 @@ class _Awaited:
     """Under ASGI Django would collect all that a plain iterator gives before it sends any."""
 
     def __init__(self, body: InlineBody) -> None:
-        self._read = sync_to_async(lambda: next(body, b""), thread_sensitive=False)
+        self._body = body
         self.close = body.close
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        block = await self._read()
+        block = await _threads.run(self._body.read)
         if not block:
             raise StopAsyncIteration
         return block
