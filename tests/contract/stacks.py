@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kvcore import FOREVER, NOT_SET, DictStore, KeyExists, KeyNotFound, KeyValueStore
-from kvcore.testing import Clock, StoreContract
+from kvcore.testing import BlockingStore, Clock, StoreContract
 
 SECRET = "a secret of 32 bytes, or of more."
 
@@ -83,6 +83,8 @@ class Stack(AroundMemory):
 
 def innermost(store: Any) -> Any:
     """The store below all decorators."""
+    if isinstance(store, BlockingStore):
+        store = store._async._store
     while (inner := getattr(store, "_inner", None)) is not None:
         store = inner
     return store

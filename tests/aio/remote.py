@@ -1,0 +1,64 @@
+"""A store in memory that is reached by awaiting something, as a server is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from kvcore import DictStore
+from kvcore.aio.native import can_wait, current_bridge
+
+
+async def at_once() -> None:
+    """Answer the next time that the event loop comes round."""
+    await asyncio.sleep(0)
+
+
+class RemoteStore(DictStore):
+    """Every hook waits for an answer first: in the event loop if there is one, else not at all.
+
+    ``awaited`` and ``blocking`` name the hooks that were called in each of the two worlds.
+    """
+
+    _declared = DictStore._declared._replace(native_async=can_wait())
+
+    def __init__(
+        self, *args: Any, answer: Callable[[], Awaitable[None]] = at_once, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.answer = answer
+        self.awaited: list[str] = []
+        self.blocking: list[str] = []
+
+    def _travel(self, hook: str) -> None:
+        bridge = current_bridge()
+        if bridge is None:
+            self.blocking.append(hook)
+        else:
+            self.awaited.append(hook)
+            bridge.wait(self.answer())
+
+    def iter_keys(self, prefix: str = "") -> Iterator[str]:
+        """Wait before the first key and after the last, as a server lists in pages."""
+        self._travel("iter_keys")
+        yield from super().iter_keys(prefix)
+        self._travel("iter_keys")
+
+    def _close(self) -> None:
+        self._travel("_close")
+
+
+def _travelling(name: str) -> Callable[..., Any]:
+    def hook(self: RemoteStore, *args: Any, **kwargs: Any) -> Any:
+        self._travel(name)
+        return getattr(DictStore, name)(self, *args, **kwargs)
+
+    return hook
+
+
+for _name in (
+    *("_open", "_get", "_fetch", "_get_range", "_has_key", "_stat"),
+    *("_put", "_delete", "_delete_if_match", "_copy", "_move", "_touch", "_increment"),
+):
+    setattr(RemoteStore, _name, _travelling(_name))

@@ -1,0 +1,466 @@
+"""`async_store` over a store that can be awaited: what waits, what goes on, what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import io
+import pickle
+import sys
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from kvcore import (
+    AsyncKeyValueStore,
+    AsyncStore,
+    HMACDecorator,
+    KeyExists,
+    KeyNotFound,
+    PrefixDecorator,
+    RandomIdDecorator,
+    StoreError,
+    async_store,
+)
+from kvcore.aio.native import current_bridge
+from tests.aio.cancelling import WAYS, Way, a_moment
+from tests.aio.remote import RemoteStore
+
+SECRET = "a secret of 32 bytes, or of more."
+OLD, NEW = b"old", b"new" * 200_000  # more than a block, so that write() does not only collect
+
+
+class Server:
+    """Answers when it is told to; ``waiting`` calls have not got theirs."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.answers = asyncio.Event()
+        self.asked = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        self.waiting += 1
+        try:
+            async with self.asked:
+                self.asked.notify_all()
+            await self.answers.wait()
+        finally:
+            self.waiting -= 1
+
+    async def has(self, calls: int) -> None:
+        """Wait until so many calls wait at once."""
+        async with asyncio.timeout(60), self.asked:
+            await self.asked.wait_for(lambda: self.waiting == calls)
+
+
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start a thread is an error."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise AssertionError(f"{thread} was started")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_a_hundred_operations_through_decorators_start_no_thread() -> None:
+    """Reads, writes, listings, streams and refusals all happen in the event loop's thread."""
+    inner = RemoteStore()
+    store = async_store(PrefixDecorator("a-", HMACDecorator(SECRET, inner)))
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield NEW
+        yield OLD
+
+    async def main() -> None:
+        for number in range(15):
+            key = f"key{number}"
+            await store.put(key, b"value", 60, if_absent=True)
+            assert (await store.fetch(key)).data == await store.get(key)
+            assert (await store.stat(key)).size == len(b"value")
+            with pytest.raises(KeyExists):
+                await store.put(key, b"other", if_absent=True)
+            assert await store.contains(key)
+            await store.move(key, "moved")
+        assert await store.put_file("stream", blocks()) == "stream"
+        async with await store.open_write("written") as writer:
+            await writer.write(NEW + OLD)
+        async with await store.open("stream") as reader:
+            assert b"".join([block async for block in reader.blocks()]) == NEW + OLD
+        assert sorted([key async for key in store]) == ["moved", "stream", "written"]
+        assert await store.get_many(["moved", "missing"]) == {"moved": b"value"}
+        await store.put_many({"x": b"1", "y": b"2"})
+        await store.delete_many(await store.keys())
+        assert await store.keys() == []
+        await store.aclose()
+
+    asyncio.run(main())
+    assert len(inner.awaited) >= 100
+    assert inner.blocking == []
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_fifty_calls_wait_for_one_slow_server_at_once() -> None:
+    """None has its answer before all fifty have asked, whatever stands around the store."""
+
+    async def main() -> None:
+        server = Server()
+        inner = RemoteStore(answer=server)
+        stack = PrefixDecorator("a-", HMACDecorator(SECRET, inner))
+        for number in range(50):
+            stack.put(f"key{number}", b"%d" % number)
+        store = async_store(stack)
+        getting = [asyncio.create_task(store.get(f"key{number}")) for number in range(50)]
+        await server.has(50)
+        assert not any(task.done() for task in getting)
+        server.answers.set()
+        assert await asyncio.gather(*getting) == [b"%d" % number for number in range(50)]
+
+    asyncio.run(main())
+
+
+def test_a_store_serves_several_event_loops() -> None:
+    """One after another, as `async_to_sync` makes them, and two at once."""
+    store = async_store(PrefixDecorator("a-", RemoteStore()))
+    async_to_sync(store.put)("key", b"value")
+    assert async_to_sync(store.get)("key") == b"value"
+    both = threading.Barrier(2, timeout=60)
+    found: list[bytes] = []
+
+    async def meet() -> None:
+        for _ in range(100):
+            value = await store.get("key")
+        await asyncio.to_thread(both.wait)
+        found.append(value)
+
+    threads = [threading.Thread(target=asyncio.run, args=[meet()]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == [b"value", b"value"]
+
+
+def test_files_of_the_caller_are_left_to_threads(tmp_path: Path) -> None:
+    """A path, a file or an iterable that is not awaited would block the loop."""
+    inner = RemoteStore()
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+
+    async def main() -> None:
+        async with async_store(PrefixDecorator("a-", inner)) as store:
+            assert await store.put_file("path", path) == "path"
+            await store.put_file("file", io.BytesIO(OLD))
+            await store.put_file("moved", path, move=True)
+            assert not path.exists()
+            await store.get_file("path", path)
+            with pytest.raises(KeyNotFound):
+                await store.get_file("missing", path)
+
+    asyncio.run(main())
+    assert path.read_bytes() == OLD
+    assert inner.d == {"a-path": OLD, "a-file": OLD, "a-moved": OLD}
+    assert set(inner.awaited) == {"_close"}
+    assert inner.blocking != []
+
+
+def test_the_synchronous_store_stays_synchronous() -> None:
+    """Called by itself, in an event loop or a thread, it waits for nothing."""
+    inner = RemoteStore({"key": b"value"})
+    native = async_store(inner)
+
+    async def main() -> None:
+        assert inner.get("key") == b"value"
+        async with AsyncStore(inner) as in_threads:
+            assert await in_threads.get("key") == b"value"
+            await native.get("key")
+            assert current_bridge() is None
+            assert await in_threads.get("key") == b"value"
+
+    asyncio.run(main())
+    assert inner.awaited == ["_get"]
+    assert inner.blocking == ["_get", "_get", "_get", "_close"]
+
+
+def test_a_call_sees_the_context_variables_of_its_caller() -> None:
+    """Each task has its own, also after it has waited, and on a stack that another one used."""
+    request: contextvars.ContextVar[int] = contextvars.ContextVar("request", default=0)
+    seen: list[tuple[int, int]] = []
+
+    class Observed(RemoteStore):
+        def _get(self, key: str) -> bytes:
+            before = request.get()
+            data = super()._get(key)
+            seen.append((before, request.get()))
+            return data
+
+    store = async_store(Observed({"key": b"value"}))
+
+    async def one(number: int) -> None:
+        request.set(number)
+        await store.get("key")
+
+    async def main() -> None:
+        await asyncio.gather(*(one(number) for number in range(1, 6)))
+        await store.get("key")
+
+    asyncio.run(main())
+    assert seen == [*((number, number) for number in range(1, 6)), (0, 0)]
+
+
+def test_nothing_stays_alive_behind_a_call() -> None:
+    """Neither a value nor an error, nor what a context variable held."""
+
+    class Held:
+        pass
+
+    held: contextvars.ContextVar[Held] = contextvars.ContextVar("held")
+    inner = RemoteStore()
+    store = async_store(inner)
+    value = bytes(1000)
+    references = sys.getrefcount(value)
+    alive: list[weakref.ref[object]] = []
+
+    async def main() -> None:
+        thing = Held()
+        alive.append(weakref.ref(thing))
+        held.set(thing)
+        await store.put("key", value)
+        await store.get("key")
+        await store.delete("key")
+        with pytest.raises(KeyNotFound) as caught:
+            await store.get("missing")
+        alive.append(weakref.ref(caught.value))
+
+    contextvars.copy_context().run(asyncio.run, main())
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+    assert sys.getrefcount(value) == references
+
+
+def test_a_store_pickles_and_shows_itself() -> None:
+    """As the store inside does; views and defaults are those of the store inside, too."""
+    inner = RemoteStore()
+    store = async_store(PrefixDecorator("a-", inner))
+    assert repr(store) == "<NativeStore on <PrefixDecorator 'a-' on <RemoteStore memory://>>>"
+    inner.default_ttl_secs = 60
+    assert store.default_ttl_secs == 60
+    assert store.ttl_support
+    view = store.with_keys("path")
+    assert view.keyspace.name != store.keyspace.name or view.keyspace != store.keyspace
+
+    async def main() -> None:
+        await view.put("a/b", b"value")
+        assert (await view.stat("a/b")).expires is not None
+        assert await view.get("a/b") == b"value"
+
+    asyncio.run(main())
+    assert "a-a/b" in inner.d
+    assert repr(pickle.loads(pickle.dumps(store._driver))) is not None
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_ids_are_made_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A taken id is drawn again, and never overwritten."""
+    ids = iter(["taken", "taken", "free", "last"])
+    monkeypatch.setattr(RandomIdDecorator, "_new_id", lambda self=None: next(ids))
+    inner = RemoteStore({"x": b""})
+    store = async_store(RandomIdDecorator(inner))  # takes the first
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield b"stream"
+
+    async def main() -> None:
+        await store.put("taken", b"old")
+        assert await store.put(None, b"new") == "free"
+        assert await store.put_file(None, blocks()) == "last"
+
+    asyncio.run(main())
+    assert inner.d == {"x": b"", "taken": b"old", "free": b"new", "last": b"stream"}
+
+
+# Breaking off
+
+
+async def getting(store: AsyncKeyValueStore) -> None:
+    await store.get("key")
+
+
+async def putting(store: AsyncKeyValueStore) -> None:
+    await store.put("key", NEW)
+
+
+async def reading(store: AsyncKeyValueStore) -> None:
+    async with await store.open("key") as reader:
+        await reader.read()
+
+
+async def writing(store: AsyncKeyValueStore) -> None:
+    async with await store.open_write("key") as writer:
+        await writer.write(NEW)
+
+
+async def listing(store: AsyncKeyValueStore) -> None:
+    async for _ in store.iter_keys():
+        pass
+
+
+Work = Callable[[AsyncKeyValueStore], Coroutine[Any, Any, None]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("work", [getting, putting, reading, writing, listing])
+def test_a_cancellation_is_raised_where_the_call_waits(work: Work, way: Way) -> None:
+    """The server is asked no more, nothing was published, and the store works."""
+
+    async def main() -> None:
+        server = Server()
+        inner = RemoteStore({"a-key": OLD}, answer=server)
+        store = async_store(PrefixDecorator("a-", inner))
+
+        async def asked() -> None:
+            await server.has(1)
+
+        await way(work(store), asked)
+        assert server.waiting == 0
+        assert inner.d == {"a-key": OLD}
+        server.answers.set()
+        assert await store.get("key") == OLD
+        await store.put("key", b"after")
+        assert await store.keys() == ["key"]
+
+    asyncio.run(main())
+    gc.collect()  # a writer that was left open would warn
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cleaning_up_outlasts_a_cancellation(way: Way) -> None:
+    """What ``aclose`` does is done before the caller is let go."""
+
+    async def main() -> None:
+        server = Server()
+        closed: list[bool] = []
+        answering: list[asyncio.Task[None]] = []
+
+        async def after_all_cancellations() -> None:
+            for _ in range(5):
+                await a_moment()
+            assert closed == []
+            server.answers.set()
+
+        class Closing(RemoteStore):
+            def _close(self) -> None:
+                super()._close()
+                closed.append(True)
+
+        inner = Closing(answer=server)
+        store = async_store(inner)
+
+        async def closing() -> None:
+            try:
+                await store.aclose()
+            finally:
+                assert closed == [True]
+
+        async def in_the_call() -> None:
+            await server.has(1)
+            answering.append(asyncio.create_task(after_all_cancellations()))
+
+        await way(closing(), in_the_call)
+        assert closed == [True]
+
+    asyncio.run(main())
+
+
+def test_two_tasks_that_write_to_one_writer_take_turns() -> None:
+    """A lock of threads would stop the event loop for ever; the value is whole."""
+
+    class Slow(RemoteStore):
+        """Sends each block of a stream, as a store of large objects does."""
+
+        def _open_write(self, key: Any, options: Any) -> Any:
+            writer = super()._open_write(key, options)
+            write = writer._write
+
+            def sending(block: bytes) -> None:
+                self._travel("write")
+                write(block)
+                self._travel("write")
+
+            writer._write = sending
+            return writer
+
+    inner = Slow()
+    store = async_store(inner)
+
+    async def main() -> None:
+        async with await store.open_write("key") as writer:
+            await asyncio.gather(*(writer.write(NEW) for _ in range(5)))
+        assert await store.get("key") == NEW * 5
+
+    asyncio.run(main())
+    assert "write" in inner.awaited
+
+
+def test_a_call_that_its_loop_left_waiting_is_unwound(recwarn: pytest.WarningsRecorder) -> None:
+    """Its ``finally`` runs when the loop has gone and the coroutine is thrown away."""
+    ended: list[str] = []
+
+    class Unwound(RemoteStore):
+        def _get(self, key: str) -> bytes:
+            try:
+                return super()._get(key)
+            finally:
+                ended.append(key)
+
+    store = async_store(Unwound({"key": b"value"}))
+    call = store.get("key")
+    call.send(None)
+    assert ended == []
+    call.close()
+    assert ended == ["key"]
+
+
+def test_errors_of_the_answer_arrive_where_the_store_waits() -> None:
+    """So the store tells them in its own words, and the next call finds all in order."""
+
+    class Telling(RemoteStore):
+        def _get(self, key: str) -> bytes:
+            try:
+                return super()._get(key)
+            except ConnectionError as error:
+                raise StoreError("the server went away", key=key, store=self) from error
+
+    async def gone() -> None:
+        raise ConnectionResetError("reset")
+
+    inner = Telling({"a-key": b"value"}, answer=gone)
+    store = async_store(PrefixDecorator("a-", inner))
+
+    async def main() -> None:
+        for _ in range(3):
+            with pytest.raises(StoreError, match="went away") as caught:
+                await store.get("key")
+            assert caught.value.key == "key"
+            assert isinstance(caught.value.__cause__, ConnectionResetError)
+        inner.answer = a_moment
+        assert await store.get("key") == b"value"
+
+    asyncio.run(main())
+
+
+def test_a_store_passed_as_awaited_is_returned() -> None:
+    """And what is no store is refused."""
+    store = async_store(RemoteStore())
+    assert async_store(store) is store
+    in_threads = AsyncStore(RemoteStore())
+    assert async_store(in_threads) is in_threads
+    with pytest.raises(TypeError, match="goes around a store, not str"):
+        async_store("memory://")  # type: ignore[arg-type]
