@@ -22,7 +22,8 @@ that do no I/O and import no client library::
 The names of options are keyword arguments of the constructor; so is what ``address`` returns
 besides. `kvcore.config` checks all of it when configuration is read, resolves secrets and calls
 the constructor when the store is built. A store with time to live gets the option
-``default_ttl_secs`` without naming it. A decorator carries a `DecoratorRecipe`, and its
+``default_ttl_secs`` without naming it. A class of several schemes carries a mapping of scheme to
+recipe. A decorator carries a `DecoratorRecipe`, and its
 constructor has the keyword argument ``store``.
 
 A built store pickles by itself, and shows itself by its hook ``_url`` (`kvcore.recipe.url_text`).
@@ -60,6 +61,9 @@ if TYPE_CHECKING:
 _BACKENDS = {
     "fs": "kvcore.backends.filesystem:FilesystemStore",
     "memory": "kvcore.backends.memory:DictStore",
+    "redis": "kvcore.backends.redis:RedisStore",
+    "redis+socket": "kvcore.backends.redis:RedisStore",
+    "rediss": "kvcore.backends.redis:RedisStore",
     "webfs": "kvcore.backends.filesystem:WebFilesystemStore",
 }
 _DECORATORS = {
@@ -118,6 +122,8 @@ def find_backend(scheme: str) -> Backend:
             implied = {"keys": "path"}
     store = _ours(home) if home else _theirs(BACKEND_GROUP, scheme)
     recipe = getattr(store, "_recipe", None)
+    if isinstance(recipe, Mapping):
+        recipe = recipe.get(scheme[1:] if implied else scheme)
     if not isinstance(recipe, StoreRecipe):
         raise ConfigError(f"{_name(store)} has no StoreRecipe: see kvcore.registry")
     if store._declared.ttl:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from kvcore.config.secrets import is_reference
 from kvcore.errors import ConfigError
 from kvcore.recipe import StoreRecipe, percent_decoded
+from kvcore.registry import BACKENDS
 
 _NAME = "[A-Za-z][A-Za-z0-9_.-]*"
 _SCHEME = re.compile(rf"{_NAME}(?:\+{_NAME})*")
@@ -24,6 +25,7 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PATH_ENDS = re.compile("[:=?#]")  # what is no URL may be a path, or a login and more
 _VALUES = re.compile("=[^&#]*")
 _SHOWN_CHARS = 200
+_COMPOUND = {scheme for scheme in BACKENDS if "+" in scheme}
 
 
 class Parts(NamedTuple):
@@ -45,7 +47,13 @@ def scheme_of(url: str) -> str:
         raise ConfigError(
             "a store URL begins with a scheme, such as fs:///srv/media, fs://media or memory://"
         )
-    return scheme.partition("+")[0].lower()
+    names = scheme.lower().split("+")
+    return "+".join(names[: _words_of_scheme(names)])
+
+
+def _words_of_scheme(names: list[str]) -> int:
+    """How many of ``a+b+c`` name the backend; the others are decorators."""
+    return 2 if "+".join(names[:2]).removeprefix("h") in _COMPOUND else 1
 
 
 def split(url: str) -> Parts:
@@ -63,7 +71,8 @@ def split(url: str) -> Parts:
     rest, hash_, fragment = rest.partition("#")
     address, mark, query = rest.partition("?")
     # minimalkv's order: in the scheme the first is outermost, in the fragment the last.
-    decorators = tuple(reversed(head.lower().split("+")[1:]))
+    names = head.lower().split("+")
+    decorators = tuple(reversed(names[_words_of_scheme(names) :]))
     if hash_:
         if decorators:
             raise ConfigError("decorators stand in the scheme or after '#wrap:', not in both")

@@ -1,0 +1,174 @@
+"""Links by synchronous clients: how commands get to the server and answers back."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from kvcore.backends.redis.objects import Answer, AnyClient, Connection, Library, Node, Pool
+from kvcore.forking import tell_after_fork
+
+Word: TypeAlias = bytes | str | int
+Command: TypeAlias = tuple[Word, ...]
+
+
+class Errors:
+    """The exceptions of a client's package, ``redis`` as a rule."""
+
+    def __init__(self, library: Library) -> None:
+        exceptions = library.exceptions
+        self.all: tuple[type[Exception], ...] = (exceptions.RedisError, OSError)
+        """What a link raises."""
+        self.refused: type[Exception] = exceptions.ResponseError
+        """What a server answers to a command that it does not carry out."""
+        self.no_script: type[Exception] = exceptions.NoScriptError
+        self.lost: type[Exception] = exceptions.ConnectionError
+
+    def is_lost(self, error: Exception) -> bool:
+        """Whether a connection broke, and it is open what became of the command."""
+        # The exact class: its subclasses say that the server has answered, or was not asked.
+        return type(error) is self.lost
+
+
+class Link(ABC):
+    """Takes commands to the server.
+
+    ``again``: a command may be sent a second time where the connection is lost before an answer,
+    as to do it twice is to do it once.
+    """
+
+    is_spread = False
+    """Whether keys lie on several nodes (a cluster)."""
+    is_direct = False
+    """Whether connections are used without the client's own methods."""
+
+    def __init__(self, errors: Errors) -> None:
+        self.errors = errors
+
+    @abstractmethod
+    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+        """Send a command; returns the answer."""
+
+    @abstractmethod
+    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+        """Send commands in one go; returns the answers, refusals among them as exceptions."""
+
+    def nodes(self) -> Sequence[Node]:
+        """What has to be scanned to see all keys."""
+        return (None,)
+
+    def are_together(self, one: bytes, other: bytes) -> bool:
+        """Whether one script may have both keys."""
+        return True
+
+    def close(self) -> None:
+        """Let go of what this link opened itself; it may be used again."""
+
+
+class PoolLink(Link):
+    """Takes connections from redis-py's pool, and commands to them without a detour.
+
+    redis-py's own ``execute_command`` sends a command again when no answer came, be it one that
+    counts or asks for ``if_absent``, and waits out the time-out each time.
+    """
+
+    is_direct = True
+
+    def __init__(self, errors: Errors, make_pool: Callable[[], Pool], *, owned: bool) -> None:
+        super().__init__(errors)
+        self._make_pool = make_pool
+        self._owned = owned
+        self._pool: Pool = None
+        self._lock = threading.Lock()
+        self._inherited: object = None
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # A pool makes itself anew after a fork, unless a thread of the parent held its lock.
+        self._lock = threading.Lock()
+        self._inherited, self._pool = (self._inherited, self._pool), None
+
+    def _pool_of_process(self) -> Pool:
+        pool = self._pool
+        if pool is None:
+            with self._lock:
+                if self._pool is None:
+                    self._pool = self._make_pool()
+                pool = self._pool
+        return pool
+
+    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+        """Send a command; returns the answer."""
+        pool = self._pool or self._pool_of_process()
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)
+            return connection.read_response()
+        except self.errors.lost as error:
+            if not (again and self.errors.is_lost(error)):
+                raise
+        finally:
+            pool.release(connection)
+        return self.send(command, again=False)
+
+    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+        """Send commands in one go; returns the answers, refusals among them as exceptions."""
+        pool = self._pool or self._pool_of_process()
+        connection = pool.get_connection()
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [self._answer(connection) for _ in commands]
+        except self.errors.lost as error:
+            if not (again and self.errors.is_lost(error)):
+                raise
+        finally:
+            pool.release(connection)
+        return self.send_all(commands, again=False)
+
+    def _answer(self, connection: Connection) -> Answer:
+        try:
+            return connection.read_response()
+        except self.errors.refused as refusal:
+            return refusal
+
+    def close(self) -> None:
+        """Close the connections of a pool of our own."""
+        if self._owned:
+            with self._lock:
+                pool, self._pool = self._pool, None
+            if pool is not None:
+                pool.disconnect()
+
+
+class ClientLink(Link):
+    """Leaves all to a client: one for a cluster, or of a class that does things its own way."""
+
+    def __init__(self, errors: Errors, client: AnyClient) -> None:
+        super().__init__(errors)
+        self._client = client
+        self.is_spread = hasattr(client, "keyslot")
+
+    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+        """Send a command; how often, is up to the client."""
+        if node is None:
+            return self._client.execute_command(*command)
+        return self._client.execute_command(*command, target_nodes=node)
+
+    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+        """Send commands in one go; returns the answers, refusals among them as exceptions."""
+        options = {} if self.is_spread else {"transaction": False}
+        with self._client.pipeline(**options) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Answer] = pipeline.execute(raise_on_error=False)
+            return answers
+
+    def nodes(self) -> Sequence[Node]:
+        """The primaries of a cluster."""
+        return self._client.get_primaries() if self.is_spread else (None,)
+
+    def are_together(self, one: bytes, other: bytes) -> bool:
+        """Whether both keys have one slot."""
+        return not self.is_spread or self._client.keyslot(one) == self._client.keyslot(other)

@@ -1,0 +1,86 @@
+"""The names of a scan, as the server gives them, made keys: whole blocks at a time.
+
+A scan is measured against KEYS, which knows no batches: a microsecond for each name would double
+its time. So what is done for each name is done by one call for many.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kvcore.keys import KeySpace
+
+_SPECIAL = re.compile(rb"[\\*?\[]")
+_PLAIN_LENGTH = 250  # in every space
+_REMEMBERED = 5000  # at least, and at most a block more
+
+
+def pattern_of(prefix: bytes) -> bytes:
+    r"""The glob pattern of Redis for all names that begin so.
+
+    >>> pattern_of(b"a*[b]")
+    b'a\\\\*\\\\[b]*'
+    """
+    return _SPECIAL.sub(rb"\\\g<0>", prefix) + b"*"
+
+
+class Recent:
+    """The names that were seen lately, in bounded memory.
+
+    A scan gives a name again when the server's table shrinks meanwhile, and then soon: the
+    cursor goes through the table so that what becomes one bucket lies side by side.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[bytes] = set()
+
+    def new_of(self, names: Sequence[bytes]) -> Sequence[bytes]:
+        """Those that were not seen, each once."""
+        new = set(names)
+        if len(new) < len(names) or not self._names.isdisjoint(new):
+            new -= self._names
+            names = list(new)
+        if len(self._names) < _REMEMBERED:
+            self._names |= new
+        else:
+            self._names = new
+        return names
+
+
+class Keys:
+    """Tells which names are keys of a space."""
+
+    def __init__(self, space: KeySpace) -> None:
+        self._space = space
+        self._is_known = type(space) is KeySpace and space.max_segment_bytes is None
+        # What is legal in the middle of a key is so in any place, but for "." and "/".
+        legal = [char for char in map(chr, range(0x20, 0x7F)) if f"a{char}a" in space]
+        self._legal = "".join(legal).encode()
+
+    def of(self, names: Sequence[bytes]) -> Iterator[str]:
+        """The keys among the names."""
+        joined = b"\n".join(names)
+        if self._is_known and self._are_plain(names, joined):
+            return iter(joined.decode("ascii").split("\n"))
+        return self._one_by_one(names)
+
+    def _are_plain(self, names: Sequence[bytes], joined: bytes) -> bool:
+        lengths = set(map(len, names))
+        return (
+            len(joined.translate(None, self._legal)) == len(names) - 1  # the line ends
+            and 0 not in lengths
+            and max(lengths) <= _PLAIN_LENGTH
+            and joined[:1] not in {b".", b"/"}
+            and joined[-1:] != b"/"
+            and not any(pair in joined for pair in (b"\n.", b"\n/", b"/\n", b"//", b"/."))
+        )
+
+    def _one_by_one(self, names: Sequence[bytes]) -> Iterator[str]:
+        for name in names:
+            try:
+                key = name.decode()
+            except UnicodeDecodeError:
+                continue
+            if key in self._space:
+                yield key

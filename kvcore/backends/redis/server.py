@@ -1,0 +1,104 @@
+"""`Server`: what the store speaks with; each call goes by the link that fits its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from kvcore.aio.native.bridge import can_wait, current_bridge
+from kvcore.backends.redis.links import Command, Link, Word
+from kvcore.backends.redis.objects import Answer, Node
+from kvcore.backends.redis.scripts import Script
+
+if TYPE_CHECKING:
+    from kvcore.backends.redis.awaited import AwaitedLink
+
+_LIMIT_BYTES = 512 * 1024 * 1024  # Redis: "proto-max-bulk-len", unless it is configured
+_LEAST_LIMIT_BYTES = 1024 * 1024  # what it may be set to
+
+
+class Server:
+    """A server, or a cluster of them.
+
+    Called in an event loop by a `kvcore.aio.native` store, it waits without blocking the loop, by
+    the awaited link; called otherwise, by the synchronous one.
+    """
+
+    def __init__(self, link: Link, awaited: AwaitedLink | None) -> None:
+        self._link = link
+        self._awaited = awaited
+        self._limit_bytes: int | None = None
+        self.errors = link.errors
+        self.is_spread = link.is_spread
+        self.are_together = link.are_together
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether a call can wait in an event loop."""
+        return self._awaited is not None and can_wait()
+
+    def send(self, command: Command, *, again: bool = False, node: Node = None) -> Answer:
+        """Send a command; see `Link`."""
+        bridge = current_bridge()
+        if bridge is None or self._awaited is None:
+            return self._link.send(command, again=again, node=node)
+        return bridge.wait(self._awaited.send(command, again=again, node=node))
+
+    def send_all(self, commands: Sequence[Command], *, again: bool = False) -> list[Answer]:
+        """Send commands in one go; see `Link`."""
+        bridge = current_bridge()
+        if bridge is None or self._awaited is None:
+            return self._link.send_all(commands, again=again)
+        return bridge.wait(self._awaited.send_all(commands, again=again))
+
+    def nodes(self) -> Sequence[Node]:
+        """What has to be scanned to see all keys."""
+        bridge = current_bridge()
+        if bridge is None or self._awaited is None:
+            return self._link.nodes()
+        return bridge.wait(self._awaited.nodes())
+
+    def run(
+        self, script: Script, keys: Iterable[bytes], *words: Word, again: bool = False
+    ) -> Answer:
+        """Run a script."""
+        keys = tuple(keys)
+        rest = (len(keys), *keys, *words)
+        try:
+            return self.send(("EVALSHA", script.sha, *rest), again=again)
+        except self.errors.no_script:  # the server has not seen it since its start
+            return self.send(("EVAL", script.text, *rest), again=again)
+
+    def run_for_each(self, script: Script, keys: Sequence[bytes], *words: Word) -> list[Answer]:
+        """Run a script that only reads for each of the keys, in one go."""
+        answers = self.send_all(
+            [("EVALSHA", script.sha, 1, key, *words) for key in keys], again=True
+        )
+        if any(isinstance(answer, self.errors.no_script) for answer in answers):
+            texts: list[Command] = [("EVAL", script.text, 1, key, *words) for key in keys]
+            answers = self.send_all(texts, again=True)
+        return answers
+
+    def largest_value(self, size: int) -> int:
+        """The limit of the server for a value of ``size`` bytes, asked for when it matters."""
+        if size <= _LEAST_LIMIT_BYTES:
+            return _LEAST_LIMIT_BYTES
+        if self._limit_bytes is None:
+            self._limit_bytes = self._configured_limit()
+        return self._limit_bytes
+
+    def _configured_limit(self) -> int:
+        if self.is_spread:
+            return _LIMIT_BYTES
+        try:
+            answer = self.send(("CONFIG", "GET", "proto-max-bulk-len"), again=True)
+        except self.errors.refused:  # many a hosted server forbids it
+            return _LIMIT_BYTES
+        return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else _LIMIT_BYTES
+
+    def close(self) -> None:
+        """Let go of what was opened here, in an event loop of what was opened in that one."""
+        bridge = current_bridge()
+        if bridge is not None and self._awaited is not None:
+            bridge.wait(self._awaited.aclose())
+        self._link.close()
