@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kvcore.config import Stores as Stores
     from kvcore.config import store_from_config as store_from_config
     from kvcore.config import store_from_url as store_from_url
+    from kvcore.config.awaited import AsyncStores as AsyncStores
     from kvcore.contract import PLAIN as PLAIN
     from kvcore.contract import Capabilities as Capabilities
     from kvcore.contract import CopyMixin as CopyMixin
@@ -107,6 +108,7 @@ _HOMES = {
         "store_from_config",
         "store_from_url",
     ),
+    "kvcore.config.awaited": ("AsyncStores",),
     "kvcore.contract": (
         "PLAIN",
         "Capabilities",

@@ -117,8 +117,8 @@ def minimums() -> list[str]:
         if extra not in ("all", "testing")  # the kit's tools are ours to choose
         for requirement in requirements
     }
-    # What the oldest frameworks bring along and other frameworks need at their age.
-    return sorted(pins | {"Werkzeug==3.1.0", "anyio==4.10.0", "fastapi==0.115.12"})
+    # What the oldest frameworks bring along and need at their age.
+    return sorted(pins | {"Werkzeug==3.1.0", "anyio==4.10.0"})
 
 
 def renew_pins() -> None:

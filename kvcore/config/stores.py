@@ -11,11 +11,12 @@ from typing import Self, TypeVar, overload
 from kvcore.config.plan import StorePlan
 from kvcore.config.shape import AnyConfig
 from kvcore.contract import KeyValueStore
-from kvcore.errors import ConfigError, MissingDependency, StoreError
+from kvcore.errors import ConfigError, KvcoreError, MissingDependency, StoreError
 from kvcore.forking import tell_after_fork
 from kvcore.recipe import nearest
 
 _Store = TypeVar("_Store", bound=KeyValueStore)
+_Made = TypeVar("_Made")
 _Entry = StorePlan | KeyValueStore | Callable[[], KeyValueStore]
 
 
@@ -105,16 +106,7 @@ class Stores:
 
         Raises `ConfigError` also where it is not set, and never shows what it holds.
         """
-        from kvcore.config.json_text import read_json  # json costs milliseconds
-
-        content = os.environ.get(variable)
-        if content is None:
-            raise ConfigError(f"the environment variable {variable} is not set")
-        try:
-            return cls(read_json(content), keys=keys)
-        except (ConfigError, MissingDependency) as error:
-            error.message = f"{variable}: {error.message}"
-            raise
+        return made_from_env(lambda configs: cls(configs, keys=keys), variable)
 
     def __getitem__(self, name: str) -> KeyValueStore:
         """The store of this name. Raises `ConfigError`, naming all, if there is none."""
@@ -136,6 +128,9 @@ class Stores:
                 store = self._built[name] = _built(self._entries[name])
             except (ConfigError, MissingDependency) as error:
                 error.message = f"store {name!r}: {error.message}"
+                raise
+            except Exception as error:
+                error.add_note(f"while the store {name!r} was built")
                 raise
             finally:
                 self._building.pop()
@@ -169,13 +164,7 @@ class Stores:
                         store.close()
                     except Exception as error:  # noqa: BLE001  # raised below
                         failed[name] = error
-        if len(failed) == 1:
-            raise next(iter(failed.values()))
-        if failed:
-            told = ", ".join(f"{name!r} ({error})" for name, error in failed.items())
-            raise StoreError(f"stores could not be closed: {told}") from ExceptionGroup(
-                "stores could not be closed", list(failed.values())
-            )
+        raise_all(failed, StoreError, "stores could not be closed")
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +180,29 @@ class Stores:
     def __repr__(self) -> str:
         entries = ", ".join(f"{name}={_name(entry)}" for name, entry in self._entries.items())
         return f"<Stores {entries}>" if entries else "<Stores>"
+
+
+def made_from_env(make: Callable[[Mapping[str, AnyConfig]], _Made], variable: str) -> _Made:
+    """What ``make`` makes of the JSON in an environment variable; its errors name the variable."""
+    from kvcore.config.json_text import read_json  # json costs milliseconds
+
+    content = os.environ.get(variable)
+    if content is None:
+        raise ConfigError(f"the environment variable {variable} is not set")
+    try:
+        return make(read_json(content))
+    except (ConfigError, MissingDependency) as error:
+        error.message = f"{variable}: {error.message}"
+        raise
+
+
+def raise_all(failed: Mapping[str, Exception], kind: type[KvcoreError], what: str) -> None:
+    """Raise what failed, by names of stores: the one error, or for several one that names them."""
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        told = ", ".join(f"{name!r} ({error})" for name, error in failed.items())
+        raise kind(f"{what}: {told}") from ExceptionGroup(what, list(failed.values()))
 
 
 def _checked(name: str, config: AnyConfig) -> _Entry:

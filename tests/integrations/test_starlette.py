@@ -203,7 +203,7 @@ def test_a_name_needs_the_middleware() -> None:
     client = TestClient(Starlette(routes=[Route("/", view), Route("/wrong", wrong)]))
     with pytest.raises(RuntimeError, match="StoreMiddleware"):
         client.get("/")
-    with pytest.raises(TypeError, match=r"not DictStore; wrap it in AsyncStore\(store\)"):
+    with pytest.raises(TypeError, match=r"not DictStore; wrap it in async_store\(store\)"):
         client.get("/wrong")
 
 

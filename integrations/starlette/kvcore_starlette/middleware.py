@@ -2,72 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from threading import Lock
+from collections.abc import Mapping
 from typing import Any
 
-from anyio.to_thread import run_sync
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kvcore import AnyConfig, AsyncStore, KeyValueStore, Stores
+from kvcore import AnyConfig, AsyncKeyValueStore, AsyncStores, KeyValueStore
 
-
-class AsyncStores(Mapping[str, AsyncStore]):
-    """Named stores, awaited: each built once, by `build` or when first asked for.
-
-    They take keys such as ``pictures/cat.png`` (the key space ``path``).
-    """
-
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-        self._lock = Lock()
-        self._made: dict[str, AsyncStore] = {}
-
-    def __getitem__(self, name: str) -> AsyncStore:
-        """Raises `kvcore.ConfigError` for a name that is not there."""
-        with self._lock:
-            store = self._made.get(name)
-            if store is None:
-                store = self._made[name] = AsyncStore(self._stores[name].with_keys("path"))
-            return store
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._stores
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stores)
-
-    def __len__(self) -> int:
-        return len(self._stores)
-
-    async def build(self) -> None:
-        """Build those that are not built yet, in a thread: some open files or connect."""
-        if len(self._made) < len(self._stores):
-            await run_sync(lambda: [self[name] for name in self])
-
-    async def aclose(self) -> None:
-        """Close the stores that were built here. As any store, they may be used again."""
-        await run_sync(self._stores.close)  # what was passed in ready stays open
+_MOUNTED = "kvcore_starlette.mounted"
 
 
 class StoreMiddleware:
     """Gives each request ``request.state.stores``, and closes the stores at shutdown.
 
-    ``stores`` has the shape of ``KVCORE_STORES``; without it, the environment variable of that
-    name is read as JSON. Raises `kvcore.ConfigError` when the application starts, for an entry
-    that is wrong; then all are built, in a thread, or before the first request where a server
-    runs no lifespan. An application that is mounted below may have stores of its own.
+    ``stores`` has the shape of ``KVCORE_STORES``, or is an `AsyncStores` that is used elsewhere,
+    too; without it, the environment variable of that name is read as JSON. Raises
+    `kvcore.ConfigError` when the application starts, for an entry that is wrong; then all are
+    built, in a thread, or before the first request where a server runs no lifespan. If one cannot
+    be built the application does not start, and the server is told which and why.
+
+    An application that is mounted below may have stores of its own. No lifespan reaches it, so they
+    are built before its first request, and closed when those of the outer application are.
     """
 
-    def __init__(self, app: ASGIApp, stores: Mapping[str, AnyConfig] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        stores: Mapping[str, AnyConfig | AsyncKeyValueStore] | None = None,
+    ) -> None:
         self._app = app
-        self._stores = AsyncStores(Stores.from_env() if stores is None else Stores(stores))
+        if stores is None:
+            self._stores = AsyncStores.from_env(keys="path")
+        elif isinstance(stores, AsyncStores):
+            self._stores = stores
+        else:
+            self._stores = AsyncStores(stores, keys="path")
+        self._mounted: dict[int, AsyncStores] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the lifespan of the application."""
         if scope["type"] == "lifespan":
             await self._app(scope, self._building(receive, send), self._closing(send))
             return
+        if scope.setdefault(_MOUNTED, self._mounted) is not self._mounted:
+            scope[_MOUNTED][id(self)] = self._stores  # of the outermost of us
         await self._stores.build()
         state: dict[str, Any] = scope.setdefault("state", {})
         outer = state.get("stores")
@@ -85,7 +64,8 @@ class StoreMiddleware:
                 try:
                     await self._stores.build()
                 except Exception as error:
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    told = "; ".join([str(error), *getattr(error, "__notes__", [])])
+                    await send({"type": "lifespan.startup.failed", "message": told})
                     raise
             return message
 
@@ -94,23 +74,39 @@ class StoreMiddleware:
     def _closing(self, send: Send) -> Send:
         async def send_when_closed(message: Message) -> None:
             if message["type"].startswith("lifespan.shutdown."):
+                for mounted in self._mounted.values():
+                    await mounted.aclose()
                 await self._stores.aclose()
             await send(message)
 
         return send_when_closed
 
 
-def find_store(store: str | AsyncStore, scope: Mapping[str, Any] | None) -> AsyncStore:
+def current_store(
+    connection: HTTPConnection, store: str | AsyncKeyValueStore = "default"
+) -> AsyncKeyValueStore:
+    """A store of a request (or websocket) by its name; an awaited store is taken as it is.
+
+    As ``request.state.stores[name]``, with a type. What is returned takes keys such as
+    ``pictures/cat.png`` (the key space ``path``). Raises `kvcore.ConfigError` for a name that is
+    not there, ``RuntimeError`` where no `StoreMiddleware` stands around.
+    """
+    return find_store(store, connection.scope)
+
+
+def find_store(
+    store: str | AsyncKeyValueStore, scope: Mapping[str, Any] | None
+) -> AsyncKeyValueStore:
     """A store by its name among those of the request's `StoreMiddleware`, or the store given."""
-    if not isinstance(store, str):
-        if not isinstance(store, AsyncStore):
-            kind = type(store).__name__
-            hint = "; wrap it in AsyncStore(store)" if isinstance(store, KeyValueStore) else ""
-            raise TypeError(f"this takes an AsyncStore or the name of a store, not {kind}{hint}")
-        return store.with_keys("path")
-    stores = None if scope is None else scope.get("state", {}).get("stores")
-    if not isinstance(stores, AsyncStores):
-        raise RuntimeError(
-            "the name of a store needs request=... and app.add_middleware(StoreMiddleware, ...)"
-        )
-    return stores[store]
+    if isinstance(store, str):
+        stores = None if scope is None else scope.get("state", {}).get("stores")
+        if not isinstance(stores, AsyncStores):
+            raise RuntimeError(
+                "the name of a store needs request=... and app.add_middleware(StoreMiddleware, ...)"
+            )
+        store = stores[store]
+    elif not isinstance(store, AsyncKeyValueStore):
+        kind = type(store).__name__
+        hint = "; wrap it in async_store(store)" if isinstance(store, KeyValueStore) else ""
+        raise TypeError(f"this takes an awaited store or the name of a store, not {kind}{hint}")
+    return store if store.keyspace.name == "path" else store.with_keys("path")

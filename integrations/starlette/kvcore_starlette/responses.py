@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from kvcore import AsyncStore, InvalidKey, KeyNotFound, StoreError
+from kvcore import AsyncKeyValueStore, InvalidKey, KeyNotFound, StoreError
 from kvcore.serving import PRIVATE, open_response
 from kvcore_starlette.middleware import find_store
 
@@ -30,7 +30,7 @@ class StoreResponse(Response):
 
     def __init__(
         self,
-        store: str | AsyncStore,
+        store: str | AsyncKeyValueStore,
         key: str,
         *,
         filename: str | None = None,

@@ -9,7 +9,13 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from kvcore import AsyncStore, AsyncUploader, UploadRefused, UploadTooLarge, UploadTypeRefused
+from kvcore import (
+    AsyncKeyValueStore,
+    AsyncUploader,
+    UploadRefused,
+    UploadTooLarge,
+    UploadTypeRefused,
+)
 from kvcore.uploads import http_status
 from kvcore_starlette.middleware import find_store
 
@@ -17,7 +23,7 @@ from kvcore_starlette.middleware import find_store
 async def save_upload(
     file: UploadFile,
     *,
-    store: str | AsyncStore = "default",
+    store: str | AsyncKeyValueStore = "default",
     request: HTTPConnection | None = None,
     template: str = "{id}{ext}",
     max_bytes: int | None = None,

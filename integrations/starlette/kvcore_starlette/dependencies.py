@@ -1,0 +1,36 @@
+"""`NamedStore`: a store as a dependency of FastAPI, which this module does without."""
+
+# No postponed annotations: FastAPI cannot look them up in an object that is called.
+
+from starlette.requests import HTTPConnection
+
+from kvcore import AsyncKeyValueStore
+from kvcore_starlette.middleware import current_store
+
+
+class NamedStore:
+    """A dependency: the store of this name of the request's `StoreMiddleware`.
+
+    ``Annotated[AsyncKeyValueStore, Depends(NamedStore("media"))]``; `StoreDep` is that of
+    ``"default"``. Two of one name are equal, so a test puts another store in its place by
+    ``app.dependency_overrides[NamedStore("media")] = lambda: store``.
+
+    >>> NamedStore("media") == NamedStore("media")
+    True
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def __call__(self, connection: HTTPConnection) -> AsyncKeyValueStore:
+        """Look it up. For FastAPI, which fills in the connection."""
+        return current_store(connection, self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedStore) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((NamedStore, self.name))
+
+    def __repr__(self) -> str:
+        return f"NamedStore({self.name!r})"
