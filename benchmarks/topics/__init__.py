@@ -2,7 +2,18 @@
 
 from types import ModuleType
 
-from benchmarks.topics import aio, decorators, get, large, look, memory, put, serving, start
+from benchmarks.topics import aio, decorators, django, get, large, look, memory, put, serving, start
 
-TOPICS: tuple[ModuleType, ...] = (put, get, look, large, memory, decorators, aio, serving, start)
+TOPICS: tuple[ModuleType, ...] = (
+    put,
+    get,
+    look,
+    large,
+    memory,
+    decorators,
+    aio,
+    django,
+    serving,
+    start,
+)
 """In the order in which they are shown."""
