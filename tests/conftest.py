@@ -1,8 +1,11 @@
 """What every test gets: bounded Hypothesis examples and a summary of what was missing."""
 
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
 
+from tests.redis_servers import RedisServer, running
 from tests.services import MISSING
 from tests.soak import SOAK
 
@@ -17,3 +20,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tested here")
         for name, hint in sorted(MISSING.items()):
             terminalreporter.line(f"{name}: {hint}")
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[RedisServer]:
+    """A Valkey server for the whole run, or for one of its processes; see `empty_valkey`."""
+    with running("valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def empty_valkey(valkey: RedisServer) -> RedisServer:
+    """The server, emptied."""
+    valkey.flush()
+    return valkey

@@ -1,0 +1,185 @@
+"""The suite on RedisStore: Valkey and Redis, by URL and by client, awaited, and in stacks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+
+from kvcore import (
+    AsyncStore,
+    HMACDecorator,
+    KeyValueStore,
+    PrefixDecorator,
+    RedisStore,
+    URLEncodeKeysDecorator,
+    async_store,
+    store_from_url,
+)
+from kvcore.aio.native import NativeStore
+from kvcore.testing import BlockingStore, Clock, StoreContract, StoreMachine
+from tests.contract.stacks import SECRET, Stack
+from tests.redis_servers import RedisServer, ServerClock, running
+from tests.soak import count
+
+PASSWORD = "a-password-to-hide"
+
+
+class OnServer(StoreContract):
+    """Subclasses say how the store gets to the server."""
+
+    many_keys = 1200  # more than a block of every verb
+    keys = "strict"
+
+    @pytest.fixture
+    def server(self, empty_valkey: RedisServer) -> RedisServer:
+        """An empty server."""
+        return empty_valkey
+
+    @pytest.fixture
+    def clock(self, server: RedisServer) -> Clock:
+        """The time of the values in it."""
+        return ServerClock(server)
+
+    @pytest.fixture
+    def store(self, server: RedisServer) -> Iterator[KeyValueStore]:
+        """An empty store."""
+        self._server = server
+        with self.open(server) as store:
+            yield store
+
+    def open(self, server: RedisServer) -> Any:
+        return store_from_url(server.url(keys=self.keys))
+
+    def reopen(self, store: KeyValueStore) -> Any:
+        return self.open(self._server)
+
+    def plant(self, store: KeyValueStore, name: str, data: bytes) -> None:
+        """A foreign string, one that is no text, and a foreign list."""
+        self._server.direct.set(name.encode(), data)
+        self._server.direct.set(b"\xff\xfe", data)
+        self._server.direct.rpush("list", data)
+
+
+class TestRedis(OnServer):
+    pass
+
+
+class TestRedisOfPaths(OnServer):
+    keys = "path"
+
+
+class TestRedisBySocket(OnServer):
+    def open(self, server: RedisServer) -> Any:
+        return store_from_url(f"redis+socket://{server.socket}")
+
+
+class TestRedisByClient(OnServer):
+    pickles = False
+
+    def open(self, server: RedisServer) -> Any:
+        return RedisStore(server.client())
+
+    def reopen(self, store: Any) -> Any:
+        return store.with_keys(store.keyspace)
+
+
+class TestRedisByForeignClient(TestRedisByClient):
+    """A subclass of the client: it may do things its own way, so it does all of them."""
+
+    def open(self, server: RedisServer) -> Any:
+        import redis
+
+        class Client(redis.Redis):
+            pass
+
+        return RedisStore(Client(port=server.port, socket_timeout=10))
+
+
+class TestRedisOfSystem(OnServer):
+    """Debian's server, behind a password."""
+
+    secrets = (PASSWORD,)
+
+    @pytest.fixture(scope="class")
+    def debian(self) -> Iterator[RedisServer]:
+        with running("redis") as server:
+            server.direct.config_set("requirepass", PASSWORD)
+            server.direct.auth(PASSWORD)
+            yield server
+
+    @pytest.fixture
+    def server(self, debian: RedisServer) -> RedisServer:
+        debian.flush()
+        return debian
+
+    def open(self, server: RedisServer) -> Any:
+        url = server.url(keys="path").replace("//", f"//default:{PASSWORD}@")
+        return store_from_url(url)
+
+
+class TestPrefixOverRedis(OnServer, Stack):
+    def around(self, inner: KeyValueStore) -> KeyValueStore:
+        return PrefixDecorator("media-", inner)
+
+    def open(self, server: RedisServer) -> Any:
+        return self.around(super().open(server))
+
+
+class TestSignedRedis(OnServer):
+    increments = False
+    secrets = (SECRET,)
+
+    def open(self, server: RedisServer) -> Any:
+        return URLEncodeKeysDecorator(HMACDecorator(SECRET, super().open(server)))
+
+
+class TestNativeRedis(OnServer):
+    def open(self, server: RedisServer) -> Any:
+        awaited = async_store(super().open(server))
+        assert isinstance(awaited, NativeStore)
+        return BlockingStore(awaited)
+
+
+class TestNativeRedisByClient(OnServer):
+    pickles = False
+
+    def open(self, server: RedisServer) -> Any:
+        awaited = async_store(RedisStore(server.client()))
+        assert isinstance(awaited, NativeStore)
+        return BlockingStore(awaited)
+
+    def reopen(self, store: Any) -> Any:
+        return self.open(self._server)
+
+
+class TestRedisInThreads(OnServer):
+    def open(self, server: RedisServer) -> Any:
+        return BlockingStore(AsyncStore(super().open(server)))
+
+
+SETTINGS = hypothesis.settings(
+    max_examples=count(10, 10_000),
+    stateful_step_count=count(25, 50),
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+@pytest.mark.parametrize("keys", ["strict", "path"])
+def test_redis_is_a_dict(keys: str, empty_valkey: RedisServer) -> None:
+    """Whatever is done with it, and in what order."""
+
+    class Machine(StoreMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.clock = self.model._clock = ServerClock(empty_valkey)
+
+        def make_store(self, clock: Clock) -> KeyValueStore:
+            empty_valkey.flush()
+            return store_from_url(empty_valkey.url(keys=keys))
+
+        def reopen(self, store: KeyValueStore) -> KeyValueStore:
+            return store_from_url(empty_valkey.url(keys=keys))
+
+    hypothesis.stateful.run_state_machine_as_test(Machine, settings=SETTINGS)
