@@ -18,7 +18,8 @@ async def at_once() -> None:
 class RemoteStore(DictStore):
     """Every hook waits for an answer first: in the event loop if there is one, else not at all.
 
-    ``awaited`` and ``blocking`` name the hooks that were called in each of the two worlds.
+    It notes the names of the hooks that were called: ``awaited``, ``blocking`` an event loop, or
+    where there is none (``elsewhere``).
     """
 
     _declared = DictStore._declared._replace(native_async=can_wait())
@@ -30,14 +31,17 @@ class RemoteStore(DictStore):
         self.answer = answer
         self.awaited: list[str] = []
         self.blocking: list[str] = []
+        self.elsewhere: list[str] = []
 
     def _travel(self, hook: str) -> None:
         bridge = current_bridge()
-        if bridge is None:
-            self.blocking.append(hook)
-        else:
+        if bridge is not None:
             self.awaited.append(hook)
             bridge.wait(self.answer())
+        elif _is_in_event_loop():
+            self.blocking.append(hook)
+        else:
+            self.elsewhere.append(hook)
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Wait before the first key and after the last, as a server lists in pages."""
@@ -47,6 +51,14 @@ class RemoteStore(DictStore):
 
     def _close(self) -> None:
         self._travel("_close")
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _travelling(name: str) -> Callable[..., Any]:

@@ -31,8 +31,7 @@ class Natively(AroundMemory):
         store = self.awaited(inner)
         with store:
             yield store
-        # In threads, for files of the caller; a put of the decorators' comes from `_put_file`.
-        assert set(inner.blocking) <= {"_put", "_open"}
+        assert inner.blocking == []
 
     def awaited(self, inner: KeyValueStore) -> BlockingStore:
         """The stack in its native form."""
