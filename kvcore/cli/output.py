@@ -17,10 +17,10 @@ EXTRA = "cli"
 
 
 def plain(text: str) -> str:
-    """``text`` without characters that a terminal might obey; line ends stay.
+    r"""``text`` without characters that a terminal might obey; line ends stay.
 
     >>> plain("a" + chr(27) + "[2Jb")
-    'a\\\\x1b[2Jb'
+    'a\\x1b[2Jb'
     """
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()

@@ -17,7 +17,7 @@ from kvcore.errors import KvcoreError, ReadOnly, Unsupported
 
 WORKERS = 4
 _SMALL_BYTES = 64 * 1024  # larger values are streamed, one by one
-_BATCH_KEYS = 256
+_BATCH_KEYS = 128
 _BATCH_BYTES = 1024 * 1024
 _JOBS_PER_WORKER = 2  # that wait, so that nobody is idle and little is in memory
 _PROGRESS_SECS = 0.25
