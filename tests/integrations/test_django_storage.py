@@ -4,11 +4,9 @@ The cases follow those of Django's tests for `FileSystemStorage` (tests/file_sto
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
@@ -20,13 +18,13 @@ from django.utils.functional import lazy
 from kvcore_django.storage import KVStorage
 from pytest_django import Settings
 
-from kvcore import ConfigError, DictStore, FilesystemStore, KeyExists, KeyValueStore, Unsupported
+from kvcore import ConfigError, DictStore, FilesystemStore, KeyValueStore
 from tests.config.others import others as others
 
 
-@pytest.fixture(params=["memory", "folder"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyValueStore:
-    return DictStore() if request.param == "memory" else FilesystemStore(tmp_path / "files")
+@pytest.fixture
+def store(any_store: KeyValueStore) -> KeyValueStore:
+    return any_store
 
 
 @pytest.fixture
@@ -156,102 +154,6 @@ def test_an_uploaded_file_is_consumed(storage: KVStorage, store: KeyValueStore) 
     assert values(store) == {"big.bin": b"abc"}
 
 
-def test_an_existing_file_is_never_overwritten(storage: KVStorage, store: KeyValueStore) -> None:
-    """A second save gets another name, with the same extensions."""
-    assert storage.save("a/x.tar.gz", ContentFile(b"1")) == "a/x.tar.gz"
-    other = storage.save("a/x.tar.gz", ContentFile(b"2"))
-    assert other != "a/x.tar.gz"
-    assert other.startswith("a/x_")
-    assert other.endswith(".tar.gz")
-    assert values(store) == {"a/x.tar.gz": b"1", other: b"2"}
-
-
-@pytest.mark.parametrize("temporary", [False, True])
-def test_many_savers_of_one_name_lose_nothing(
-    storage: KVStorage, store: KeyValueStore, temporary: bool
-) -> None:
-    """Threads that find the name free at the same time still get a file each."""
-    ready = Barrier(8)
-
-    class Racing(KVStorage):
-        def get_available_name(self, name: str, max_length: int | None = None) -> str:
-            found = super().get_available_name(name, max_length)
-            ready.wait(30)  # everybody has seen that the name is free
-            return found
-
-    def save(number: int) -> str:
-        data = b"%d" % number
-        if not temporary:
-            return Racing(store).save("name.txt", ContentFile(data))
-        with TemporaryUploadedFile("name.txt", "text/plain", 1, None) as upload:
-            upload.write(data)
-            upload.seek(0)
-            return Racing(store).save("name.txt", upload)
-
-    with ThreadPoolExecutor(8) as pool:
-        names = list(pool.map(save, range(8)))
-    assert len(set(names)) == 8
-    assert values(store) == {name: b"%d" % number for number, name in enumerate(names)}
-
-
-def test_content_that_is_read_once_is_not_saved_empty(storage: KVStorage) -> None:
-    """If another was faster and the content cannot be read again, that is an error."""
-
-    class Pipe(BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-        def seek(self, *_: int) -> int:
-            raise OSError("a pipe")
-
-    class Late(KVStorage):
-        def get_available_name(self, name: str, max_length: int | None = None) -> str:
-            return name
-
-    storage.save("name", ContentFile(b"first"))
-    with pytest.raises((KeyExists, OSError)):
-        Late(storage.store).save("name", File(Pipe(b"second"), name="name"))
-    assert storage.listdir("") == ([], ["name"])
-    assert content_of(storage, "name") == b"first"
-
-
-def test_a_file_bars_the_way_of_a_directory(tmp_path: Path) -> None:
-    """`a` is a file, so `a/b` cannot be one in a folder; nothing is lost, nothing waits."""
-    storage = KVStorage(FilesystemStore(tmp_path))
-    storage.save("a", ContentFile(b"file"))
-    content = CountedContent(b"below")
-    with pytest.raises(FileExistsError):
-        storage.save("a/b", content)
-    assert content.reads <= 1
-    assert content_of(storage, "a") == b"file"
-
-
-class CountedContent(ContentFile):
-    """Counts how often it is read from its start."""
-
-    reads = 0
-
-    def chunks(self, chunk_size: int | None = None) -> object:
-        self.reads += 1
-        return super().chunks(chunk_size)
-
-
-def test_other_names_are_made_of_the_wanted_one(tmp_path: Path) -> None:
-    """However often somebody else is faster: one ending of random characters, not several."""
-    tried = []
-
-    class Taken(DictStore):
-        def put(self, key: str, *args: object, **options: object) -> str:
-            tried.append(key)
-            if len(tried) < 5:
-                raise KeyExists(key=key)
-            return super().put(key, *args, **options)
-
-    name = KVStorage(Taken(keys="path")).save("a/name.txt", ContentFile(b"1"))
-    assert tried[-1] == name
-    assert [len(key) for key in tried] == [len("a/name.txt")] + [len("a/name_1234567.txt")] * 4
-
-
 def test_a_failing_source_leaves_nothing(storage: KVStorage, store: KeyValueStore) -> None:
     """What the content raises is passed on, and no part of it is there."""
 
@@ -263,61 +165,6 @@ def test_a_failing_source_leaves_nothing(storage: KVStorage, store: KeyValueStor
     with pytest.raises(ConnectionResetError):
         storage.save("name", Failing(b""))
     assert values(store) == {}
-
-
-def test_the_length_of_names_is_kept(storage: KVStorage) -> None:
-    """`max_length` of the field holds for alternative names, too."""
-    assert storage.save("a" * 20 + ".txt", ContentFile(b"1"), max_length=24) == "a" * 20 + ".txt"
-    other = storage.save("a" * 20 + ".txt", ContentFile(b"2"), max_length=24)
-    assert len(other) <= 24
-    with pytest.raises(SuspiciousFileOperation):
-        storage.save("a.txt" * 10, ContentFile(b""), max_length=5)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../x", "a/../../x", "/etc/passwd", "a/..", "..\\x", "\\x"],
-)
-def test_names_cannot_lead_out(storage: KVStorage, store: KeyValueStore, name: str) -> None:
-    """Every operation refuses them as Django does, by `SuspiciousFileOperation`."""
-    for operation in (storage.open, storage.exists, storage.size, storage.delete, storage.listdir):
-        with pytest.raises(SuspiciousFileOperation):
-            operation(name)
-    with pytest.raises(SuspiciousFileOperation):
-        storage.save(name, ContentFile(b""))
-    assert values(store) == {}
-
-
-@pytest.mark.parametrize("name", ["a\0b", ".kvcore-x", "a\nb", "a/.kvcore-x/b"])
-def test_what_cannot_be_a_name_does_not_exist(storage: KVStorage, name: str) -> None:
-    """Asked for, it is not there; to use it is refused as Django refuses suspicious names."""
-    assert not storage.exists(name)
-    for operation in (storage.open, storage.size, storage.delete):
-        with pytest.raises(SuspiciousFileOperation):
-            operation(name)
-    with pytest.raises(SuspiciousFileOperation):
-        storage.save(name, ContentFile(b""))
-
-
-def test_names_of_many_bytes_are_cut(tmp_path: Path) -> None:
-    """A folder takes 255 bytes; 200 characters may be 800. The extension and all files stay."""
-    storage = KVStorage(FilesystemStore(tmp_path))
-    names = [storage.save("a/" + "写" * 200 + ".png", ContentFile(b"%d" % i)) for i in range(3)]
-    assert len(set(names)) == 3
-    for i, name in enumerate(names):
-        assert name.startswith("a/写写写")
-        assert name.endswith(".png")
-        assert len(name.encode()) <= 2 + 255
-        assert content_of(storage, name) == b"%d" % i
-
-
-def test_names_are_normalised_as_paths(storage: KVStorage, store: KeyValueStore) -> None:
-    """`./a//b`, a `Path` and a backslash mean what they mean to Django."""
-    storage.save("a/b", ContentFile(b""))
-    assert storage.exists("./a//b")
-    assert storage.exists("a\\b")
-    assert storage.exists(Path("a") / "b")
-    assert list(values(store)) == ["a/b"]
 
 
 # Reading
@@ -509,15 +356,3 @@ def test_local_files_have_a_path(tmp_path: Path) -> None:
     for name in ("a", "nope"):
         with pytest.raises(NotImplementedError):
             remote.path(name)
-
-
-def test_a_store_that_cannot_create_only_says_so(tmp_path: Path) -> None:
-    """Without `if_absent` a save could overwrite somebody's file, so there is none."""
-
-    class Plain(DictStore):
-        @property
-        def capabilities(self):
-            return super().capabilities._replace(if_absent=False)
-
-    with pytest.raises(Unsupported, match="if_absent"):
-        KVStorage(Plain()).save("name", ContentFile(b""))
