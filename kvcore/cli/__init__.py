@@ -37,7 +37,8 @@ def main() -> None:
     try:
         group = command_line(_from_environment)
     except MissingDependency as error:
-        sys.exit(f"kvcore: {error}")
+        sys.stderr.write(f"kvcore: {error}\n")
+        sys.exit(3)
     group.main(prog_name="kvcore")
 
 

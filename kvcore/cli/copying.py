@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import click
 
-from kvcore.cli.group import KEYS_FAILED, store_argument
+from kvcore.cli.group import KEYS_FAILED, store_argument, usage_errors
 from kvcore.cli.output import bytes_text, plain, write_json
 from kvcore.contract import KeyValueStore
 from kvcore.copying import CopyReport, copy_store
@@ -58,7 +58,8 @@ def cp(
         last = report
         show(report)
 
-    with _progress(source, prefix, "Comparing" if dry_run else "Copying") as show:
+    doing = "Comparing" if dry_run else "Copying"
+    with usage_errors(), _progress(source, prefix, doing) as show:
         try:
             last = copy_store(
                 source,
@@ -71,10 +72,6 @@ def cp(
                 on_progress=note,
             )
             stopped = None
-        except ValueError as error:
-            if isinstance(error, KvcoreError):
-                raise
-            raise click.UsageError(str(error)) from error
         except (StoreError, KeyboardInterrupt) as error:
             stopped = error
     _tell(last, dry_run=dry_run, as_json=as_json, stopped=stopped)

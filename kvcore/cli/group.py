@@ -6,7 +6,8 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -132,6 +133,17 @@ def _forget_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Tell a ``ValueError`` of a verb, which is about its arguments, as wrong usage."""
+    try:
+        yield
+    except KvcoreError:
+        raise
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def store_argument(name: str = "store", metavar: str = "STORE") -> Callable[[_F], _F]:

@@ -34,8 +34,8 @@ def shown(key: str) -> str:
 
 
 def write_json(value: Mapping[str, object]) -> None:
-    """One line of JSON on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
+    """One line of JSON on standard output, in ASCII."""
+    click.echo(json.dumps(value))
 
 
 def stat_json(stat: Stat) -> dict[str, Any]:

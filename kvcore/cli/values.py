@@ -9,7 +9,7 @@ from itertools import islice
 
 import click
 
-from kvcore.cli.group import KEYS_FAILED, store_argument
+from kvcore.cli.group import KEYS_FAILED, store_argument, usage_errors
 from kvcore.cli.output import duration, plain, shown, stat_json, write_json
 from kvcore.contract import KeyValueStore, Stat
 from kvcore.contract.streams import read_blocks, write_all
@@ -67,7 +67,9 @@ def get(store: KeyValueStore, key: str, file: str | None, as_json: bool) -> None
         return
     if as_json:
         raise click.UsageError("with --json the value needs a FILE to go to")
-    stdout = sys.stdout.buffer
+    stdout = getattr(sys.stdout, "buffer", None)
+    if stdout is None:
+        raise click.UsageError("standard output takes text only here: give a FILE")
     with store.open(key) as reader:
         if file is None and sys.stdout.isatty() and _is_binary(reader.peek(512)[:512]):
             raise click.UsageError(
@@ -118,13 +120,14 @@ def put(
             raise click.UsageError("standard input has no name: give a KEY, or --id")
         name = os.path.basename(file)
     # Stores that make the key take None; typed as what all stores take.
-    made = target.put_file(
-        name,  # type: ignore[arg-type]
-        sys.stdin.buffer if file == "-" else file,
-        ttl,
-        if_absent=if_absent,
-        content_type=content_type,
-    )
+    with usage_errors():
+        made = target.put_file(
+            name,  # type: ignore[arg-type]
+            sys.stdin.buffer if file == "-" else file,
+            ttl,
+            if_absent=if_absent,
+            content_type=content_type,
+        )
     if as_json:
         write_json({"key": made})
     else:

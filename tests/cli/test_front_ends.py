@@ -1,0 +1,172 @@
+"""The same subcommands as ``kvcore``, ``flask kvcore`` and ``manage.py kvcore``."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from flask import Flask
+from kvcore_flask import KVCore
+
+from kvcore import DictStore, FilesystemStore
+from kvcore.cli.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Call = Callable[..., subprocess.CompletedProcess[bytes]]
+SECRET = "hunter2"
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """Run a Python program with these arguments in an empty directory."""
+
+    def call(
+        *arguments: str, code: int = 0, stdin: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}", **environment},
+        )
+        assert done.returncode == code, done.stderr.decode()
+        return done
+
+    return call
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FilesystemStore:
+    """What is named ``default`` everywhere."""
+    return FilesystemStore(tmp_path / "media", keys="path")
+
+
+def front_ends(tmp_path: Path, store: FilesystemStore) -> dict[str, list[str]]:
+    """How each is started, with ``default`` in its settings."""
+    (tmp_path / "the_app.py").write_text(
+        "from flask import Flask\nfrom kvcore_flask import KVCore\napp = Flask(__name__)\n"
+        f"app.config['KVCORE_STORES'] = {{'default': 'fs://{store.root}'}}\nKVCore(app)\n"
+    )
+    (tmp_path / "the_settings.py").write_text(
+        f"KVCORE_STORES = {{'default': 'fs://{store.root}'}}\n"
+        "INSTALLED_APPS = ['kvcore_django']\nSECRET_KEY = 'x'\n"
+    )
+    return {
+        "kvcore": ["-m", "kvcore.cli"],
+        "flask": ["-m", "flask", "--app", "the_app", "kvcore"],
+        "django": ["-m", "django", "kvcore"],
+    }
+
+
+@pytest.mark.parametrize("front", ["kvcore", "flask", "django"])
+def test_three_front_ends(front: str, call: Call, store: FilesystemStore, tmp_path: Path) -> None:
+    """Named stores, keys with "/", bytes as they are, the same exit codes, the same help."""
+    program = front_ends(tmp_path, store)[front]
+    environment = {
+        "KVCORE_STORES": json.dumps({"default": f"fs://{store.root}"}),
+        "DJANGO_SETTINGS_MODULE": "the_settings",
+    }
+    data = bytes(range(256))
+    call(*program, "put", "default", "-", "a/b", stdin=data, **environment)
+    assert store.get("a/b") == data
+    assert call(*program, "get", "default", "a/b", **environment).stdout == data
+    call(*program, "cp", "default", f"fs://{tmp_path}/other", **environment)
+    assert FilesystemStore(tmp_path / "other", keys="path").get("a/b") == data
+    call(*program, "get", "default", "missing", code=1, **environment)
+    call(*program, "get", code=2, **environment)
+    unknown = call(*program, "ls", "defualt", code=3, **environment).stderr
+    assert b"defualt" in unknown
+    assert b"Traceback" not in unknown
+    told = call(*program, "--help", **environment).stdout.decode()
+    assert all(f"  {command.name} " in told for command in COMMANDS)
+    assert b"kvcore 0." in call(*program, "--version", **environment).stdout
+
+
+def test_manage_py_takes_the_options_of_django(
+    call: Call, store: FilesystemStore, tmp_path: Path
+) -> None:
+    """Before and after the subcommand, as with every command."""
+    store.put("a", b"1")
+    program = front_ends(tmp_path, store)["django"]
+    settings = "--settings=the_settings"
+    assert call(*program, "ls", "default", settings).stdout == b"a\n"
+    assert call(*program, settings, "ls", "default").stdout == b"a\n"
+
+
+def test_call_command() -> None:
+    """From Python, with what is written and an exit code as an error."""
+    memory = DictStore({"a": b"1"})
+    out = io.StringIO()
+    with override_settings(KVCORE_STORES={"default": memory}):
+        call_command("kvcore", "ls", "default", "--json", stdout=out)
+        assert json.loads(out.getvalue()) == {"key": "a"}
+        with pytest.raises(CommandError) as failed:
+            call_command("kvcore", "rm", "default", "b", stdout=out, stderr=out)
+    assert failed.value.returncode == 1
+
+
+def test_each_flask_app_has_its_own_stores() -> None:
+    """One group of commands, asked through the app that runs it."""
+    outputs = []
+    for key in ("one", "two"):
+        app = Flask(key)
+        app.config["KVCORE_STORES"] = {"default": DictStore({key: b""})}
+        KVCore(app)
+        outputs.append(app.test_cli_runner().invoke(args=["kvcore", "ls", "default"]).output)
+    assert outputs == ["one\n", "two\n"]
+
+
+def test_names_from_the_environment(call: Call, store: FilesystemStore) -> None:
+    """Where there are none, a name is told to be no URL."""
+    program = ("-m", "kvcore.cli")
+    store.put("a", b"1")
+    assert call(*program, "ls", "env:PLACE", PLACE=f"fs://{store.root}").stdout == b"a\n"
+    assert b"PLACE is not set" in call(*program, "ls", "env:PLACE", code=3).stderr
+    assert b"such as fs:///" in call(*program, "ls", "media", code=3).stderr
+    told = call(*program, "ls", "media", code=3, KVCORE_STORES='{"media": "fss://x"}').stderr
+    assert b"did you mean 'fs'?" in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"fss://user:{SECRET}@host/x",
+        f"fs://x?keys=path&password={SECRET}",
+        f"memory://x?secret_key={SECRET}#wrap:hmac",
+        f"memory://{SECRET}:{SECRET}@x",
+    ],
+)
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_secrets_are_not_shown(url: str, debug: list[str], call: Call) -> None:
+    """Neither by a wrong URL nor by the traceback that is asked for."""
+    for named in (url, "env:PLACE", "default"):
+        done = call(
+            *("-m", "kvcore.cli", *debug, "ls", named),
+            code=3,
+            PLACE=url,
+            KVCORE_STORES=json.dumps({"default": url}),
+        )
+        assert SECRET.encode() not in done.stdout + done.stderr
+        assert (b"Traceback" in done.stderr) == bool(debug)
+
+
+def test_without_click_the_extra_is_named(call: Call, store: FilesystemStore) -> None:
+    """By the console script, and by the command of Django, which has no click."""
+    start = (
+        "import sys; sys.modules['click'] = None; sys.argv = ['kvcore', 'kvcore', 'ls', 'x'];"
+        " from {} import {} as main; main()"
+    )
+    told = call("-c", start.format("kvcore.cli", "main"), code=3).stderr
+    assert b"pip install 'kvcore[cli]'" in told
+    (Path(store.root).parent / "the_settings.py").write_text("INSTALLED_APPS = ['kvcore_django']")
+    django = start.format("django.core.management", "execute_from_command_line")
+    told = call("-c", django, code=3, DJANGO_SETTINGS_MODULE="the_settings").stderr
+    assert b"pip install 'kvcore[cli]'" in told
