@@ -78,9 +78,14 @@ async def aserve(
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     if permission is not None:
-        is_async = iscoroutinefunction(permission)
-        ask: Callable[..., Awaitable[Any]] = permission if is_async else sync_to_async(permission)  # type: ignore[assignment]  # told by is_async
-        _check(await ask(request, key))
+        answer: object
+        if iscoroutinefunction(permission):
+            answer = await permission(request, key)
+        else:
+            answer = await sync_to_async(lambda: permission(request, key))()
+            if isawaitable(answer):  # of an object that is called, say
+                answer = await answer
+        _check(answer)
     plan, body = await _threads.acquire(
         _let_go, _opened, request, key, store, filename, as_attachment, cache_control
     )
