@@ -28,7 +28,7 @@ from kvcore import (
     StoreError,
     async_store,
 )
-from kvcore.aio.native import current_bridge
+from kvcore.aio.native import Bridge, current_bridge
 from tests.aio.cancelling import WAYS, Way, a_moment
 from tests.aio.remote import RemoteStore
 
@@ -245,6 +245,25 @@ def test_nothing_stays_alive_behind_a_call() -> None:
     gc.collect()
     assert [reference() for reference in alive] == [None, None]
     assert sys.getrefcount(value) == references
+
+
+def test_a_thread_that_ends_takes_its_stacks_along() -> None:
+    """Event loops in short-lived threads, as `async_to_sync` makes them, leave nothing behind."""
+    store = async_store(RemoteStore({"key": b"value"}))
+
+    async def several() -> None:
+        await asyncio.gather(*(store.get("key") for _ in range(10)))
+
+    def stacks() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Bridge) for thing in gc.get_objects())
+
+    before = stacks()
+    for _ in range(5):
+        thread = threading.Thread(target=lambda: asyncio.run(several()))
+        thread.start()
+        thread.join(60)
+    assert stacks() == before
 
 
 def test_a_store_pickles_and_shows_itself() -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from types import TracebackType
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -31,59 +30,74 @@ _MOST_IDLE = 64
 class _Stack(greenlet, Bridge):
     """Makes calls one after another: a new stack would cost more than most calls."""
 
-    _caller: greenlet  # whoever resumed us last
-    _call: Callable[[], object] | None = None
-    _result: object = None
+    _caller: greenlet
+    """Whoever resumed us last."""
+    _result: Any = None
     _error: BaseException | None = None
 
-    def begin(self, call: Callable[[], object]) -> Awaitable[object] | None:
+    def __init__(self) -> None:
+        super().__init__(_make_calls)
+
+    def begin(
+        self, call: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> Awaitable[object] | None:
         """Make the call until it waits for what is returned, or ends (``None``)."""
-        self._call = call
         self._caller = caller = getcurrent()
         self.gr_context = caller.gr_context  # the context variables of the caller
-        return cast("Awaitable[object] | None", self.switch())
+        waits_for: Awaitable[object] | None = self.switch(call, args, kwargs)
+        return waits_for
 
-    def go_on(self, answer: object) -> Awaitable[object] | None:
-        """Give the call what it waits for."""
-        self._caller = getcurrent()
-        return cast("Awaitable[object] | None", self.switch(answer))
-
-    def fail(self, error: BaseException) -> Awaitable[object] | None:
-        """Raise the error where the call waits."""
-        self._caller = getcurrent()
-        raised = type(error), error, error.__traceback__
-        return cast("Awaitable[object] | None", self.throw(*raised))
+    async def ended(self, waits_for: Awaitable[object] | None) -> Any:  # noqa: ANN401  # the call's
+        """Wait as the call waits; then what it returned, or raise what it raised."""
+        while waits_for is not None:
+            try:
+                answer = await waits_for
+            except BaseException as error:  # noqa: BLE001  # raised in the call, where it waits
+                self._caller = getcurrent()
+                waits_for = self.throw(type(error), error, error.__traceback__)
+            else:
+                self._caller = getcurrent()
+                waits_for = self.switch(answer)
+        return self.result()
 
     def wait(self, awaitable: Awaitable[_T], /) -> _T:
         """For the call: have the caller await it."""
-        return cast("_T", self._caller.switch(awaitable))
+        answer: _T = self._caller.switch(awaitable)
+        return answer
 
-    def run(self) -> None:
-        """Make call after call."""
-        while True:
-            call, self._call = self._call, None
-            assert call is not None
-            try:
-                self._result = call()
-            except GreenletExit:  # nobody will ever resume us
-                raise
-            except BaseException as error:  # noqa: BLE001  # raised where the call is awaited
-                self._error = error
-            del call  # an idle stack keeps no value alive
-            self._caller.switch(None)
+    def end(self, result: object, error: BaseException | None) -> greenlet:
+        """Keep what the call returned or raised; returns who is to be told."""
+        self._result, self._error = result, error
+        return self._caller
 
-    def end(self) -> object:
+    def result(self) -> Any:  # noqa: ANN401  # the call's
         """What the call returned, or raise what it raised; the stack is free for another one."""
         result, error = self._result, self._error
         self._result = self._error = self.gr_context = None
-        if len(_idle.stacks) < _MOST_IDLE:
-            _idle.stacks.append(self)
+        _idle.put(self)
         if error is None:
             return result
         try:
             raise error
         finally:
             del error  # its traceback holds this frame
+
+
+def _make_calls(
+    call: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> None:
+    """What runs on a stack. No method of it: a frame that holds its own stack is never freed."""
+    while True:
+        result = error = None
+        try:
+            result = call(*args, **kwargs)
+        except GreenletExit:  # nobody will ever resume us
+            raise
+        except BaseException as raised:  # noqa: BLE001  # raised again where the call is awaited
+            error = raised
+        caller = cast("_Stack", getcurrent()).end(result, error)
+        del call, args, kwargs, result, error  # an idle stack keeps nothing alive
+        call, args, kwargs = caller.switch(None)
 
 
 find_by(getcurrent)
@@ -94,6 +108,15 @@ class _Idle(threading.local):
 
     def __init__(self) -> None:
         self.stacks: list[_Stack] = []
+
+    def take(self) -> _Stack:
+        """One that is free."""
+        return self.stacks.pop() if self.stacks else _Stack()
+
+    def put(self, stack: _Stack) -> None:
+        """Keep it for the next call."""
+        if len(self.stacks) < _MOST_IDLE:
+            self.stacks.append(stack)
 
 
 _idle = _Idle()
@@ -108,8 +131,9 @@ class Greenlets(Driver):
 
     async def run(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Make a call; a cancellation is raised where it waits."""
-        stack = _free_stack()
-        return cast("_T", await _ended(stack, stack.begin(partial(call, *args, **kwargs))))
+        stack = _idle.take()
+        result: _T = await stack.ended(stack.begin(call, args, kwargs))
+        return result
 
     async def acquire(
         self,
@@ -124,11 +148,13 @@ class Greenlets(Driver):
 
     async def finish(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """As ``run``, for a call that cleans up: a cancellation is let out when it has ended."""
-        stack = _free_stack()
-        waits_for = stack.begin(partial(call, *args, **kwargs))
+        stack = _idle.take()
+        waits_for = stack.begin(call, args, kwargs)
+        result: _T
         if waits_for is None:
-            return cast("_T", stack.end())
-        ending = asyncio.create_task(_ended(stack, waits_for))
+            result = stack.result()
+            return result
+        ending = asyncio.create_task(stack.ended(waits_for))
         try:
             await asyncio.wait([ending])
         except asyncio.CancelledError as cancelled:
@@ -136,7 +162,8 @@ class Greenlets(Driver):
                 await _outlasted(ending)
             cancelled.__context__ = ending.exception()  # the cancellation goes out, and tells of it
             raise
-        return cast("_T", ending.result())
+        result = ending.result()
+        return result
 
     def lock(self) -> AbstractContextManager[object]:
         """A lock that is waited for in the event loop."""
@@ -163,24 +190,7 @@ class _Turns:
         self._lock.release()
 
 
-def _free_stack() -> _Stack:
-    idle = _idle.stacks
-    return idle.pop() if idle else _Stack()
-
-
-async def _ended(stack: _Stack, waits_for: Awaitable[object] | None) -> object:
-    """What the call returns or raises."""
-    while waits_for is not None:
-        try:
-            answer = await waits_for
-        except BaseException as error:  # noqa: BLE001  # raised in the call
-            waits_for = stack.fail(error)
-        else:
-            waits_for = stack.go_on(answer)
-    return stack.end()
-
-
-async def _outlasted(ending: asyncio.Task[object]) -> None:
+async def _outlasted(ending: asyncio.Task[Any]) -> None:
     """Wait for the end, whatever cancellations arrive meanwhile."""
     while not ending.done():
         try:
