@@ -96,17 +96,17 @@ class TestRedisByForeignClient(TestRedisByClient):
         return RedisStore(Client(port=server.port, socket_timeout=10))
 
 
+@pytest.fixture(scope="module")
+def debian() -> Iterator[RedisServer]:
+    """Redis itself, as the system has it, behind a password."""
+    with running("redis") as server:
+        server.direct.config_set("requirepass", PASSWORD)
+        server.direct.auth(PASSWORD)
+        yield server
+
+
 class TestRedisOfSystem(OnServer):
-    """Debian's server, behind a password."""
-
     secrets = (PASSWORD,)
-
-    @pytest.fixture(scope="class")
-    def debian(self) -> Iterator[RedisServer]:
-        with running("redis") as server:
-            server.direct.config_set("requirepass", PASSWORD)
-            server.direct.auth(PASSWORD)
-            yield server
 
     @pytest.fixture
     def server(self, debian: RedisServer) -> RedisServer:
@@ -134,23 +134,30 @@ class TestSignedRedis(OnServer):
         return URLEncodeKeysDecorator(HMACDecorator(SECRET, super().open(server)))
 
 
-class TestNativeRedis(OnServer):
-    def open(self, server: RedisServer) -> Any:
-        awaited = async_store(super().open(server))
-        assert isinstance(awaited, NativeStore)
-        return BlockingStore(awaited)
-
-
-class TestNativeRedisByClient(OnServer):
-    pickles = False
+class Native(OnServer):
+    """Awaited, without threads."""
 
     def open(self, server: RedisServer) -> Any:
-        awaited = async_store(RedisStore(server.client()))
-        assert isinstance(awaited, NativeStore)
-        return BlockingStore(awaited)
+        return BlockingStore(self.awaited(server))
 
     def reopen(self, store: Any) -> Any:
-        return self.open(self._server)
+        return BlockingStore(self.awaited(self._server), store._runner)
+
+    def awaited(self, server: RedisServer) -> NativeStore:
+        awaited = async_store(super().open(server))
+        assert isinstance(awaited, NativeStore)
+        return awaited
+
+
+class TestNativeRedis(Native):
+    pass
+
+
+class TestNativeRedisByClient(Native):
+    pickles = False
+
+    def awaited(self, server: RedisServer) -> NativeStore:
+        return NativeStore(RedisStore(server.client()))
 
 
 class TestRedisInThreads(OnServer):

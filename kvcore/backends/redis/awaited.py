@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -21,25 +21,29 @@ class _Entry(NamedTuple, Generic[_T]):
     closer: AsyncGenerator[None, None]
 
 
+_inherited: list[object] = []
+"""What a forked child has of its parent's: kept and never touched, for to close a transport would
+disturb the parent's event loop."""
+
+
 class PerLoop(Generic[_T]):
     """A thing for each event loop, closed with its loop: async clients live in one loop only.
 
     A loop that ends closes its unfinished async generators (``asyncio.run``, ``Runner``,
-    uvicorn and ``async_to_sync`` all see to that); one of them, here, closes the thing.
+    uvicorn and ``async_to_sync`` all see to that); one of them, here, closes the thing. If this
+    object goes before the loop, it closes its things, too.
     """
 
     def __init__(self, make: Callable[[], _T], close: Callable[[_T], Awaitable[object]]) -> None:
         self._make = make
         self._close = close
         self._entries: dict[int, _Entry[_T]] = {}
-        self._inherited: object = None
-        self._lock = threading.Lock()
+        weakref.finalize(self, _close_all, self._entries).atexit = False
         tell_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()
-        # Kept and never touched: to close a transport would disturb the parent's event loop.
-        self._inherited, self._entries = (self._inherited, self._entries), {}
+        _inherited.extend(self._entries.values())
+        self._entries.clear()
 
     def get(self) -> _T:
         """The thing of the running loop; it is made if there is none."""
@@ -51,36 +55,54 @@ class PerLoop(Generic[_T]):
 
     def _new(self, loop: asyncio.AbstractEventLoop) -> _T:
         thing = self._make()
-        closer = self._closing(loop, thing)
+        closer = _closing(self._entries, id(loop), thing, self._close)
         try:
             closer.__anext__().send(None)  # from now on the loop knows it
         except StopIteration:
             pass
-        with self._lock:
-            # Loops that ended otherwise have left theirs.
-            self._entries = {
-                key: entry for key, entry in self._entries.items() if not entry.loop.is_closed()
-            }
-            self._entries[id(loop)] = _Entry(loop, thing, closer)
+        for key, entry in list(self._entries.items()):
+            if entry.loop.is_closed():  # one that ended otherwise
+                self._entries.pop(key, None)
+        self._entries[id(loop)] = _Entry(loop, thing, closer)
         return thing
-
-    async def _closing(
-        self, loop: asyncio.AbstractEventLoop, thing: _T
-    ) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            with self._lock:
-                entry = self._entries.get(id(loop))
-                if entry is not None and entry.thing is thing:
-                    del self._entries[id(loop)]
-            await self._close(thing)
 
     async def aclose(self) -> None:
         """Close the thing of the running loop; a later ``get`` makes a new one."""
         entry = self._entries.get(id(asyncio.get_running_loop()))
         if entry is not None:
             await entry.closer.aclose()
+
+
+# Neither of these knows the object that they belong to: it is to be free to go.
+
+
+async def _closing(
+    entries: dict[int, _Entry[_T]], key: int, thing: _T, close: Callable[[_T], Awaitable[object]]
+) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        entry = entries.get(key)
+        if entry is not None and entry.thing is thing:
+            del entries[key]
+        await close(thing)
+
+
+def _close_all(entries: dict[int, _Entry[_T]]) -> None:
+    for entry in list(entries.values()):
+        try:
+            entry.loop.call_soon_threadsafe(_close_soon, entry)
+        except RuntimeError:  # the loop is closed
+            continue
+
+
+def _close_soon(entry: _Entry[_T]) -> None:
+    task = asyncio.ensure_future(entry.closer.aclose())
+    _closing_now.add(task)
+    task.add_done_callback(_closing_now.discard)
+
+
+_closing_now: set[asyncio.Future[None]] = set()
 
 
 class AwaitedLink(ABC):
