@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
     from kvcore.backends.memory import DictStore as DictStore
+    from kvcore.backends.redis import RedisStore as RedisStore
     from kvcore.config import AnyConfig as AnyConfig
     from kvcore.config import StoreConfig as StoreConfig
     from kvcore.config import StorePlan as StorePlan
@@ -100,6 +101,7 @@ _HOMES = {
     ),
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
     "kvcore.backends.memory": ("DictStore",),
+    "kvcore.backends.redis": ("RedisStore",),
     "kvcore.config": (
         "AnyConfig",
         "StoreConfig",
