@@ -9,29 +9,36 @@ from kvcore.contract import KeyValueStore, Reader, Stat
 from kvcore.contract.streams import read_blocks
 from kvcore.errors import KeyNotFound
 
-# Names to be remembered at most, about 150 bytes each; where more are, each key is asked for.
-_NAMES = 250_000
+# Keys to be remembered at most, some 300 bytes each; where more are, each is asked for by itself.
+_KEYS = 100_000
 
 
 class Destination:
-    """The store to copy to, and the names of what was there at the beginning.
+    """The store to copy to, and what was there at the beginning.
 
-    Most copies go to an empty place, and then no key has to be asked for. (Names, not values: a
-    value there may be of any size.)
+    Most copies go to an empty place, and then no key has to be asked for; or they complete an
+    earlier one, and a listing tells much faster what is there.
     """
 
     def __init__(self, store: KeyValueStore, prefix: str) -> None:
         self.store = store
-        self._names: set[str] | None = None
+        self._listed: dict[str, Stat] | None = None
         if store.capabilities.list:
-            names = set(islice(store.iter_keys(prefix), _NAMES + 1))
-            if len(names) <= _NAMES:
-                self._names = names
+            listed = {
+                key: stat._replace(etag=None, modified=None)  # of no use here
+                for key, stat in islice(store.iter_stats(prefix), _KEYS + 1)
+            }
+            if len(listed) <= _KEYS:
+                self._listed = listed
 
     def stat(self, key: str) -> Stat | None:
-        """What is there under the key, or ``None``."""
-        if self._names is not None and key not in self._names:
-            return None
+        """What was there under the key, or ``None``."""
+        if self._listed is not None:
+            return self._listed.get(key)
+        return self.stat_now(key)
+
+    def stat_now(self, key: str) -> Stat | None:
+        """What is there under the key now, or ``None``."""
         try:
             return self.store.stat(key)
         except KeyNotFound:

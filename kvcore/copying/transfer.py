@@ -243,7 +243,7 @@ class Transfer:
 
     def _one_read(self, key: str, reader: Reader, tally: _Tally, *, was_put: bool) -> None:
         asked, stat = self._asked, reader.stat
-        there = self._destination.stat(key) if not was_put else self._dest.stat(key)
+        there = self._destination.stat_now(key) if was_put else self._destination.stat(key)
         if there is not None:
             if asked.skip_existing and not was_put:
                 tally.skipped += 1

@@ -153,10 +153,10 @@ def test_skip_existing_into_a_store_without_conditions(size: int) -> None:
     assert dest.d["key"] == b"theirs"
 
 
-@pytest.mark.parametrize("names", [0, 5, 1000])
-def test_more_keys_there_than_are_remembered(names: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many names of the destination are known beforehand, the outcome is one."""
-    monkeypatch.setattr(destination, "_NAMES", names)
+@pytest.mark.parametrize("keys", [0, 5, 1000])
+def test_more_keys_there_than_are_remembered(keys: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many keys of the destination are known beforehand, the outcome is one."""
+    monkeypatch.setattr(destination, "_KEYS", keys)
     source = DictStore(some(20))
     dest = DictStore({**dict(list(source.d.items())[:10]), "key15": b"other"})
     report = copy_store(source, dest)
