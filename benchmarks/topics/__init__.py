@@ -2,7 +2,19 @@
 
 from types import ModuleType
 
-from benchmarks.topics import aio, decorators, django, get, large, look, memory, put, serving, start
+from benchmarks.topics import (
+    aio,
+    copying,
+    decorators,
+    django,
+    get,
+    large,
+    look,
+    memory,
+    put,
+    serving,
+    start,
+)
 
 TOPICS: tuple[ModuleType, ...] = (
     put,
@@ -14,6 +26,7 @@ TOPICS: tuple[ModuleType, ...] = (
     aio,
     django,
     serving,
+    copying,
     start,
 )
 """In the order in which they are shown."""
