@@ -122,7 +122,7 @@ class Capabilities(NamedTuple):
     local_path: bool = False
     """``local_path`` names a file that holds the value."""
     native_async: bool = False
-    """`AsyncStore` needs no threads for this store."""
+    """`async_store` needs no threads for this stack."""
     fast: bool = False
     """Small values take microseconds and never wait for disk or network."""
 

@@ -16,6 +16,7 @@ from kvcore import (
     Fetched,
     InlineStore,
     Stat,
+    async_store,
     run_inline,
 )
 
@@ -85,6 +86,10 @@ async def logic(store: AsyncKeyValueStore) -> int:
 async def both_worlds() -> None:
     assert_type(await logic(AsyncStore(DictStore(), threads=4)), int)
     assert_type(run_inline(logic(InlineStore(DictStore()))), int)
+    assert_type(async_store(DictStore(), threads=4), AsyncKeyValueStore)
+    assert_type(async_store(async_store(DictStore())), AsyncKeyValueStore)
+    assert_type(DictStore().capabilities.native_async, bool)
+    async_store("memory://")  # pyright: ignore[reportArgumentType] # a store, not its URL
     async with AsyncStore(DictStore()) as store:
         assert_type(store, AsyncStore)
         assert_type(store.with_keys("path"), AsyncStore)
