@@ -50,15 +50,20 @@ class Probe(NamedTuple):
 def check(store: KeyValueStore, write: bool, as_json: bool) -> None:
     """Tell what STORE can do, and try whether it works."""
     can = store.capabilities
+    if write and not can.write:
+        raise click.UsageError(f"{store!r} is read-only: check it without --write")
     if not as_json:
         click.echo(f"{plain(repr(store))}\n")
         click.echo("\n".join(_table(can)) + "\n")
-    probes = []
-    for probe in probed(store, write=write):
+    probes: list[Probe] = []
+
+    def tell(probe: Probe) -> None:
         probes.append(probe)
         if not as_json:
             outcome = "ok" if probe.problem is None else f"FAILED: {plain(probe.problem)}"
             click.echo(f"{probe.what:40} {probe.millisecs:8.2f} ms  {outcome}")
+
+    try_out(store, write=write, tell=tell)
     if as_json:
         methods = sorted(can.url_methods)
         write_json(
@@ -81,30 +86,31 @@ def _table(can: Capabilities) -> Iterator[str]:
     yield f"{'yes' if methods else ' - '}  {'url_for':16} make URLs{methods and f' for {methods}'}"
 
 
-def probed(store: KeyValueStore, *, write: bool) -> Iterator[Probe]:
-    """Try what the store should be able to do; the first probe is whether it can be reached.
+def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object]) -> None:
+    """Try what the store should be able to do, first of all whether it can be reached.
 
     >>> from kvcore import DictStore
-    >>> store = DictStore()
-    >>> [probe.what for probe in probed(store, write=True) if probe.problem]
+    >>> store, probes = DictStore(), []
+    >>> try_out(store, write=True, tell=probes.append)
+    >>> [probe.what for probe in probes if probe.problem]
     []
     >>> store.keys()
     []
     """
     key = f"kvcore-check-{random_id()}"
     first = _probe("look for a key", lambda: key not in store)
-    yield first
+    tell(first)
     if first.problem is not None:
         return
     if store.capabilities.list:
-        yield _probe("list the first key", lambda: next(store.iter_keys(), ""))
+        tell(_probe("list the first key", lambda: next(store.iter_keys(), "")))
     if write:
         try:
             for what, attempt in _attempts(store, key):
-                yield _probe(what, attempt)
+                tell(_probe(what, attempt))
         finally:
-            yield _probe("delete the value", lambda: store.delete(key))
-            yield _probe("see that it is gone", lambda: key not in store)
+            tell(_probe("delete the value", lambda: store.delete(key)))
+            tell(_probe("see that it is gone", lambda: key not in store))
 
 
 def _attempts(store: KeyValueStore, key: str) -> Iterator[tuple[str, Callable[[], object]]]:

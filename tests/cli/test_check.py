@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from kvcore import Capabilities, DictStore, FilesystemStore, StoreError
-from kvcore.cli.checking import ABILITIES, probed
+from kvcore import Capabilities, DictStore, FilesystemStore, KeyValueStore, StoreError
+from kvcore.cli.checking import ABILITIES, Probe, try_out
 from kvcore.testing import FaultyStore
 from tests.cli.conftest import Run, lines
 from tests.contract.minimal import FourMethods, Small
 from tests.copying.stores import Corrupting, Dying, Forgetting
+
+
+def problems(store: KeyValueStore) -> set[str]:
+    """What does not work."""
+    probes: list[Probe] = []
+    try_out(store, write=True, tell=probes.append)
+    return {probe.what for probe in probes if probe.problem}
 
 
 def test_every_capability_is_explained() -> None:
@@ -43,7 +50,7 @@ def test_check_json(run: Run) -> None:
 @pytest.mark.parametrize("store", [DictStore(), FourMethods(), Small(), DictStore(keys="path")])
 def test_stores_of_all_abilities_pass(store: DictStore) -> None:
     """Only what a store can do is tried."""
-    assert [probe for probe in probed(store, write=True) if probe.problem] == []
+    assert problems(store) == set()
 
 
 class CorruptingAll(Corrupting):
@@ -60,8 +67,7 @@ class ForgettingAll(Forgetting):
 @pytest.mark.parametrize("store", [CorruptingAll(), ForgettingAll()])
 def test_check_finds_a_store_that_does_not_keep_what_it_gets(store: DictStore) -> None:
     """As problems, not as an exception."""
-    problems = {probe.what for probe in probed(store, write=True) if probe.problem}
-    assert "get it" in problems
+    assert "get it" in problems(store)
 
 
 def test_check_cleans_up_after_a_failure() -> None:
@@ -70,8 +76,30 @@ def test_check_cleans_up_after_a_failure() -> None:
     for verb in ("get", "get_range", "stat", "put"):
         store = FaultyStore(inner)
         store.fail_next(verb, "late error" if verb == "put" else "error")
-        assert [probe for probe in probed(store, write=True) if probe.problem]
+        assert problems(store)
         assert inner.keys() == []
+
+
+def test_a_read_only_store_is_not_written_to(run: Run, folder: FilesystemStore) -> None:
+    """It is checked without."""
+    url = f"fs://{folder.root}#wrap:readonly"
+    assert "without --write" in run("check", url, "--write", code=2).stderr
+    assert " -   write" in run("check", url).stdout
+
+
+def test_an_interrupted_check_cleans_up(memory: DictStore) -> None:
+    """Ctrl-C between two steps leaves no value."""
+    steps: list[Probe] = []
+
+    def tell(probe: Probe) -> None:
+        steps.append(probe)
+        if probe.what == "get it":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        try_out(memory, write=True, tell=tell)
+    assert steps[-1].what == "see that it is gone"
+    assert memory.keys() == []
 
 
 def test_a_store_that_cannot_be_reached_is_exit_code_3(
