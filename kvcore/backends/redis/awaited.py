@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from kvcore.backends.redis.links import Command, Errors
+from kvcore.backends.redis.links import Command, Errors, getter_of
 from kvcore.backends.redis.objects import Answer, Connection, Node, Pool
 from kvcore.forking import tell_after_fork
 
@@ -144,14 +144,19 @@ class AwaitedPoolLink(AwaitedLink):
         close_pool: Callable[[Any], Awaitable[object]] = lambda pool: pool.disconnect(),
     ) -> None:
         super().__init__(errors, deadline_secs)
-        self._pools = PerLoop(make_pool, close_pool)
+
+        def make() -> tuple[Pool, Callable[[], Awaitable[Connection]]]:
+            pool = make_pool()
+            return pool, getter_of(pool)
+
+        self._pools = PerLoop(make, lambda made: close_pool(made[0]))
 
     async def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
         """Send a command; returns the answer."""
         async with asyncio.timeout(self._deadline_secs):
-            pool = self._pools.get()
+            pool, get_connection = self._pools.get()
             while True:
-                connection = await pool.get_connection()
+                connection = await get_connection()
                 try:
                     await connection.send_command(*command)
                     return await connection.read_response()
@@ -165,9 +170,9 @@ class AwaitedPoolLink(AwaitedLink):
     async def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         async with asyncio.timeout(self._deadline_secs):
-            pool = self._pools.get()
+            pool, get_connection = self._pools.get()
             while True:
-                connection = await pool.get_connection()
+                connection = await get_connection()
                 try:
                     await connection.send_packed_command(connection.pack_commands(commands))
                     return [await self._answer(connection) for _ in commands]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from kvcore.backends.redis.objects import Answer, AnyClient, Connection, Library, Node, Pool
@@ -14,12 +16,22 @@ Word: TypeAlias = bytes | str | int
 Command: TypeAlias = tuple[Word, ...]
 
 
+def getter_of(pool: Pool) -> Callable[[], Connection]:
+    """How the pool is asked for a connection; up to redis-py 5.2 it wants the name of a command."""
+    name = inspect.signature(pool.get_connection).parameters.get("command_name")
+    if name is not None and name.default is name.empty:
+        return partial(pool.get_connection, "_")
+    get: Callable[[], Connection] = pool.get_connection
+    return get
+
+
 class Errors:
     """The exceptions of a client's package, ``redis`` as a rule."""
 
     def __init__(self, library: Library) -> None:
         exceptions = library.exceptions
-        self.all: tuple[type[Exception], ...] = (exceptions.RedisError, OSError)
+        base = exceptions.ResponseError.__base__  # RedisError; valkey has its own name for it
+        self.all: tuple[type[Exception], ...] = (base, OSError)
         """What a link raises."""
         self.refused: type[Exception] = exceptions.ResponseError
         """What a server answers to a command that it does not carry out."""
@@ -80,7 +92,7 @@ class PoolLink(Link):
         super().__init__(errors)
         self._make_pool = make_pool
         self._owned = owned
-        self._pool: Pool = None
+        self._pool: tuple[Pool, Callable[[], Connection]] | None = None
         self._lock = threading.Lock()
         self._inherited: object = None
         tell_after_fork(self)
@@ -90,19 +102,17 @@ class PoolLink(Link):
         self._lock = threading.Lock()
         self._inherited, self._pool = (self._inherited, self._pool), None
 
-    def _pool_of_process(self) -> Pool:
-        pool = self._pool
-        if pool is None:
-            with self._lock:
-                if self._pool is None:
-                    self._pool = self._make_pool()
-                pool = self._pool
-        return pool
+    def _new_pool(self) -> tuple[Pool, Callable[[], Connection]]:
+        with self._lock:
+            if self._pool is None:
+                pool = self._make_pool()
+                self._pool = pool, getter_of(pool)
+            return self._pool
 
     def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
         """Send a command; returns the answer."""
-        pool = self._pool or self._pool_of_process()
-        connection = pool.get_connection()
+        pool, get_connection = self._pool or self._new_pool()
+        connection = get_connection()
         try:
             connection.send_command(*command)
             return connection.read_response()
@@ -115,8 +125,8 @@ class PoolLink(Link):
 
     def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
-        pool = self._pool or self._pool_of_process()
-        connection = pool.get_connection()
+        pool, get_connection = self._pool or self._new_pool()
+        connection = get_connection()
         try:
             connection.send_packed_command(connection.pack_commands(commands))
             return [self._answer(connection) for _ in commands]
@@ -139,7 +149,7 @@ class PoolLink(Link):
             with self._lock:
                 pool, self._pool = self._pool, None
             if pool is not None:
-                pool.disconnect()
+                pool[0].disconnect()
 
 
 class ClientLink(Link):
