@@ -8,11 +8,12 @@ import kvcore_django
 import kvcore_flask
 import kvcore_starlette
 from django.core.files.uploadedfile import UploadedFile as DjangoUpload
+from django.db.models import FileField
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from flask import Flask, Response
 from kvcore_django.storage import KVStorage
-from kvcore_django.views import serve
+from kvcore_django.views import aserve, serve
 from kvcore_starlette import StoreMiddleware, StoreResponse
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -28,9 +29,20 @@ def in_django(request: HttpRequest, file: DjangoUpload[bytes]) -> None:
     kvcore_django.save_upload(file, max_size=10)  # pyright: ignore[reportCallIssue]
     assert_type(kvcore_django.current_store("media"), KeyValueStore)
     assert_type(serve(request, "key", as_attachment=True), HttpResponseBase)
-    storage = KVStorage(url="memory://")
+    serve(request, "key", permission=lambda asker, key: key != asker.path)
+    storage = KVStorage(url="memory://", location="media", allow_overwrite=True)
     assert_type(storage.store, KeyValueStore)
+    FileField(upload_to=kvcore_django.generate_key("a/{id}{ext}"), storage=storage)
     assert_type(kvcore_django.save_upload(file, store=storage), str)
+
+
+async def in_async_django(request: HttpRequest) -> None:
+    async def may_have(asker: HttpRequest, key: str) -> bool:
+        return key.startswith("public/")
+
+    assert_type(await aserve(request, "key", permission=may_have), HttpResponseBase)
+    await aserve(request, "key", permission=lambda asker, key: key != asker.path)
+    serve(request, "key", permission=may_have)  # pyright: ignore[reportArgumentType] # nobody awaits
 
 
 def in_flask(file: FileStorage) -> None:

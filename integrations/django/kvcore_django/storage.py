@@ -64,13 +64,13 @@ class KVStorage(Storage):
     ) -> None:
         if url is not None and store != "default":
             raise ImproperlyConfigured("KVStorage takes a store or a url, not both")
-        self._store, self._url, self._base_url = store, url, base_url
+        self._store, self._store_url, self._base_url = store, url, base_url
         self._location = _checked_location(location)
         self._allow_overwrite = allow_overwrite
         self._open_stores()
 
     def _open_stores(self) -> None:
-        self._own = None if self._url is None else PathStores({"default": self._url})
+        self._own = None if self._store_url is None else PathStores({"default": self._store_url})
         self._whole = None if isinstance(self._store, str) else current_store(self._store)
         self._below: tuple[KeyValueStore, KeyValueStore] | None = None
 
@@ -120,8 +120,9 @@ class KVStorage(Storage):
             )
         if self._store != "default":
             given["store"] = self._store
-        if self._url is not None:
-            given["url"] = redacted(self._url, StorePlan.from_config(self._url).recipe)
+        if self._store_url is not None:
+            recipe = StorePlan.from_config(self._store_url).recipe
+            given["url"] = redacted(self._store_url, recipe)
         if self._location:
             given["location"] = self._location
         if self._base_url is not None:
@@ -179,13 +180,14 @@ class KVStorage(Storage):
     def path(self, name: str) -> str:
         """The file on this machine, to be read by ``open``; a missing one is ``FileNotFoundError``.
 
-        Raises ``NotImplementedError`` for a store without local files.
+        Raises ``NotImplementedError`` for a store without local files, and for the root: what lies
+        there beside the files of this storage is not for others to look through.
         """
-        store = self.store
-        if not store.capabilities.local_path:
-            raise NotImplementedError("the files of this storage are not on this machine: open()")
+        store, key = self.store, self._key(name)
+        if not key or not store.capabilities.local_path:
+            raise NotImplementedError("the files of this storage are to be read by its open()")
         try:
-            return store.local_path(self._key(name))
+            return store.local_path(key)
         except KeyNotFound as error:
             raise _missing(name) from error
 
