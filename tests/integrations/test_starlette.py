@@ -1,17 +1,13 @@
 """What is Starlette's own: the middleware, the lifespan, `StoreResponse`, FastAPI."""
 
 import asyncio
-import pickle
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
-from fastapi import FastAPI
-from fastapi import Request as FastAPIRequest
-from fastapi import UploadFile as FastAPIUploadFile
-from kvcore_starlette import StoreMiddleware, StoreResponse, save_upload
+from kvcore_starlette import StoreMiddleware, StoreResponse, current_store, save_upload
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -21,7 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from kvcore import AsyncStore, ConfigError, DictStore, StoreError, UploadRefused
+from kvcore import AsyncStore, AsyncStores, ConfigError, DictStore, StoreError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
@@ -113,6 +109,91 @@ def test_a_store_that_cannot_be_built_is_told_at_the_start() -> None:
         anyio.run(start)
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
     assert "not mounted" in sent[0]["message"]
+
+
+def test_the_server_is_told_which_store_it_is() -> None:
+    """Also for an error that does not know that it has to do with a store."""
+    sent = []
+
+    def broken() -> DictStore:
+        raise PermissionError("no entry")
+
+    async def start() -> None:
+        async def receive() -> Any:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        app = new_app({"default": DictStore, "media": broken})
+        await app({"type": "lifespan", "app": app}, receive, send)
+
+    with pytest.raises(PermissionError):
+        anyio.run(start)
+    assert sent[0]["message"] == "no entry; while the store 'media' was built"
+
+
+def test_stores_of_mounted_applications_are_closed_with_the_outer_one() -> None:
+    """No lifespan reaches them."""
+    outer, inner = Closing(), Closing()
+
+    def building(store: Closing) -> dict[str, Any]:
+        return {"default": lambda: store}
+
+    app = new_app(building(outer), Mount("/in", new_app(building(inner), Route("/", put))))
+    with TestClient(app) as client:
+        assert client.get("/in/").text == "a/b"
+        assert client.get("/in/").text == "a/b"
+        assert (outer.closed, inner.closed) == (0, 0)
+    assert (outer.closed, inner.closed) == (1, 1)
+
+
+def test_stores_may_be_used_outside_of_requests() -> None:
+    """By the lifespan of the application, background tasks and scripts: make them beforehand."""
+    stores = AsyncStores({"default": "memory://", "awaited": AsyncStore(DictStore())})
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await stores["default"].put("greeting", b"hello")
+        yield
+        assert await stores["default"].get("greeting") == b"changed"
+
+    async def change(request: Request) -> Response:
+        assert await current_store(request).get("greeting") == b"hello"
+        assert await current_store(request, "awaited").keys() == []
+        await current_store(request).put("greeting", b"changed")
+        return PlainTextResponse(await current_store(request).put("a/b", b""))
+
+    app = new_app(stores, Route("/", change), lifespan=lifespan)
+    with TestClient(app) as client:
+        assert client.get("/").text == "a/b"
+
+
+def test_an_endpoint_gets_a_store_with_its_type() -> None:
+    """By name or ready; also of a websocket; what is wrong is told."""
+    ready = AsyncStore(DictStore())
+
+    async def show(request: Request) -> Response:
+        assert current_store(request) is request.state.stores["default"]
+        assert current_store(request, ready).keyspace.name == "path"
+        with pytest.raises(ConfigError, match="default"):
+            current_store(request, "defualt")
+        with pytest.raises(TypeError, match=r"async_store\(store\)"):
+            current_store(request, DictStore())  # type: ignore[arg-type]
+        return PlainTextResponse("seen")
+
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(repr(current_store(websocket)))
+        await websocket.close()
+
+    app = new_app({"default": "memory://"}, Route("/", show), WebSocketRoute("/talk", talk))
+    client = TestClient(app)
+    assert client.get("/").text == "seen"
+    with client.websocket_connect("/talk") as websocket:
+        assert "memory://" in websocket.receive_text()
+    with pytest.raises(RuntimeError, match="StoreMiddleware"):
+        TestClient(Starlette(routes=[Route("/", show)])).get("/")
 
 
 def test_a_mounted_application_has_its_own_stores() -> None:
@@ -295,78 +376,6 @@ def test_a_client_that_goes_away_leaves_nothing_open() -> None:
     with pytest.raises(ClientDisconnect):
         anyio.run(serve)
     assert store.opened[0].closed
-
-
-def test_fastapi_uploads_and_serves() -> None:
-    """The same middleware, function and response."""
-    api = FastAPI()
-    api.add_middleware(StoreMiddleware, stores={"default": "memory://"})
-
-    @api.post("/pictures")
-    async def upload(request: FastAPIRequest, picture: FastAPIUploadFile) -> str:
-        return await save_upload(picture, template="pictures/{id}{ext}", request=request)
-
-    @api.api_route("/{key:path}", methods=["GET", "HEAD"], response_class=StoreResponse)
-    async def view(key: str) -> StoreResponse:
-        return StoreResponse("default", key)
-
-    with TestClient(api) as client:
-        key = client.post("/pictures", files={"picture": ("x.html", PNG)}).json()
-        assert client.get(f"/{key}").content == PNG
-        assert client.head(f"/{key}").headers["content-length"] == str(len(PNG))
-        assert client.get("/nope").status_code == 404
-
-
-def test_fastapi_describes_the_response() -> None:
-    """As a `response_class` it stands in the OpenAPI document, without a JSON schema."""
-    api = FastAPI()
-
-    @api.get("/pictures/{key}", response_class=StoreResponse)
-    async def view(key: str) -> StoreResponse:
-        return StoreResponse("default", key)
-
-    answer = TestClient(api).get("/openapi.json")
-    assert answer.status_code == 200
-    described = answer.json()["paths"]["/pictures/{key}"]["get"]["responses"]["200"]
-    assert "application/json" not in described.get("content", {})
-    with pytest.raises(ValueError, match="follows from the request"):
-        StoreResponse("default", "key", status_code=404)
-
-
-REFUSED = [
-    ({"max_bytes": 9}, ("a.png", PNG), 413, "this upload has more than 9 bytes"),
-    ({"content_types": {"image/*"}}, ("a.png", b"<html>"), 415, None),
-]
-
-
-@pytest.mark.parametrize(("rules", "picture", "status", "detail"), REFUSED)
-def test_a_refused_upload_is_the_clients_fault(
-    rules: dict[str, Any], picture: tuple[str, bytes], status: int, detail: str | None
-) -> None:
-    """An endpoint that catches nothing answers 413 or 415, in FastAPI as JSON."""
-    caught: list[UploadRefused] = []
-
-    async def upload(request: FastAPIRequest, picture: FastAPIUploadFile) -> str:
-        return await save_upload(picture, request=request, **rules)
-
-    async def explain(request: FastAPIRequest, picture: FastAPIUploadFile) -> str:
-        try:
-            return await save_upload(picture, request=request, **rules)
-        except UploadRefused as error:
-            caught.append(error)
-            return "explained"
-
-    api = FastAPI()
-    api.add_middleware(StoreMiddleware, stores={"default": "memory://"})
-    api.post("/")(upload)
-    api.post("/explain")(explain)
-    client = TestClient(api)
-    answer = client.post("/", files={"picture": picture})
-    assert answer.status_code == status
-    assert detail is None or answer.json() == {"detail": detail}
-    assert client.post("/explain", files={"picture": picture}).json() == "explained"
-    again = pickle.loads(pickle.dumps(caught[0]))
-    assert (type(again), vars(again)) == (type(caught[0]), vars(caught[0]))
 
 
 def test_a_form_without_a_file_is_the_clients_fault() -> None:

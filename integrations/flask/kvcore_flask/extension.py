@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import IO, Any
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app
 from flask.cli import with_appcontext
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from kvcore import KeyValueStore, Stores, UploadRefused
 from kvcore.cli import command_line
@@ -51,6 +56,7 @@ class KVCore:
             app.extensions["kvcore"] = Stores.from_env(SETTING, keys="path")
         else:
             app.extensions["kvcore"] = Stores({} if configs is None else configs, keys="path")
+        app.request_class = _closing(app.request_class)
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
         app.cli.add_command(command_line(with_appcontext(current_store), "flask kvcore"))
@@ -62,6 +68,28 @@ _ANSWERS = {answer.code: answer for answer in (RequestEntityTooLarge, Unsupporte
 def _answer_refused(error: UploadRefused) -> ResponseReturnValue:
     answer = _ANSWERS.get(http_status(error), BadRequest)
     return current_app.handle_user_exception(answer(error.message))
+
+
+def _closing(kind: type[Request]) -> type[Request]:
+    """A class of requests that also close what they received of an upload that broke off.
+
+    Werkzeug closes files of forms that came whole; the others are held by a traceback that is part
+    of a cycle, and stay on the disk until the garbage is collected, some time.
+    """
+
+    class ClosingRequest(kind):  # type: ignore[valid-type,misc]  # the app's own may be any
+        def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+            stream: IO[bytes] = super()._get_file_stream(*args, **kwargs)
+            self.__dict__.setdefault("_kvcore_streams", []).append(stream)
+            return stream
+
+        def close(self) -> None:
+            """Called by Flask when the request is over."""
+            super().close()
+            for stream in self.__dict__.get("_kvcore_streams", ()):
+                stream.close()
+
+    return ClosingRequest
 
 
 def current_store(name: str | KeyValueStore = "default") -> KeyValueStore:

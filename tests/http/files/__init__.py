@@ -1,0 +1,1 @@
+"""Uploads and downloads over HTTP: one suite, three frameworks, their clients and servers."""

@@ -1,0 +1,136 @@
+"""What only real servers and sockets show: clients that vanish, processes beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kvcore import random_id
+from tests.http.files.clients import FORM, ServedApp, form
+from tests.http.files.conftest import SERVERS, Served, served
+from tests.servers import gunicorn, within
+
+MIB = 1024 * 1024
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+LARGE = (PNG * 500)[: 10 * MIB]
+
+
+def leave(connection: socket.socket) -> None:
+    """Say good-bye: what a closed browser tab does."""
+    connection.close()
+
+
+def break_off(connection: socket.socket) -> None:
+    """Without a word: a reset, as when the network goes."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+LEAVING = [leave, break_off]
+
+
+def held(site: Served) -> list[str]:
+    """What the server has open of what was stored, and files without a name."""
+    found = [path for path in site.server.open_files() if path.startswith(str(site.folder))]
+    return [path for path in found if "/wgunicorn-" not in path]  # how its workers say they live
+
+
+def files(site: Served) -> set[Path]:
+    """All files below, temporary ones included."""
+    return {path for path in site.folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("end", LEAVING)
+def test_an_upload_that_breaks_off_leaves_nothing(
+    site: Served, end: Callable[[socket.socket], None]
+) -> None:
+    """After 3 of 10 MiB: within a second no key, no temporary file and none held open."""
+    assert site.app.upload(PNG).status == 201  # what is opened once is open
+    before, keys = files(site), set(site.store.keys())
+    body = form(LARGE)
+    head = "".join(f"{name}: {value}\r\n" for name, value in FORM.items())
+    with site.server.connect() as connection:
+        connection.sendall(
+            f"POST /huge HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+            f"{head}\r\n".encode()
+        )
+        connection.sendall(body[: 3 * MIB])
+        assert within(5, lambda: held(site)), "the server spools what it has received"
+        end(connection)
+    assert within(1, lambda: not held(site)), held(site)
+    assert files(site) == before
+    assert set(site.store.keys()) == keys
+    assert site.app.upload(LARGE, to="/huge").status == 201  # the server is as good as before
+
+
+@pytest.mark.parametrize("end", LEAVING)
+@pytest.mark.parametrize("asked", ["", "Range: bytes=1-\r\n"], ids=["whole", "range"])
+def test_a_download_that_breaks_off_leaves_nothing_open(
+    site: Served, asked: str, end: Callable[[socket.socket], None]
+) -> None:
+    """After 3 of 10 MiB: within a second the value is let go."""
+    key = site.store.put(f"{random_id()}/large.png", LARGE)
+    path = os.path.join(site.folder, "stored", key)
+    with site.server.connect() as connection:
+        request = f"GET /files/{key} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n"
+        # A small window, so that the server cannot have sent it all.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        connection.sendall(request.encode())
+        received = 0
+        while received < 3 * MIB:
+            received += len(connection.recv(64 * 1024))
+        assert path in held(site)
+        end(connection)
+    assert within(1, lambda: path not in held(site)), held(site)
+    assert site.app.get(f"/files/{key}").body == LARGE
+
+
+def test_two_servers_see_each_others_files(tmp_path: Path) -> None:
+    """Flask and Starlette, two processes on one folder: what one stored the other gives."""
+    with served("flask-gthread", tmp_path) as one, served("starlette-h11", tmp_path) as other:
+        for writer, reader in ((one, other), (other, one)):
+            stored = writer.app.upload(PNG, to="/named")
+            assert stored.status == 201
+            found = reader.app.get(f"/files/{stored.text}")
+            assert found.body == PNG
+            assert found.headers["x-process"] != stored.headers["x-process"]
+            assert stored.text in json.loads(reader.app.get("/keys").text)
+
+
+def test_two_workers_see_each_others_files(tmp_path: Path) -> None:
+    """gunicorn with two workers: whoever answers has what either of them stored."""
+    env = {"KVCORE_STORES": json.dumps({"default": f"fs://{tmp_path}"})}
+    app = "tests.http.files.apps.flask:create_app()"
+    with gunicorn(app, workers=2, env=env) as server, ThreadPoolExecutor(8) as pool:
+        site = ServedApp(server)
+        writers: set[str] = set()
+        readers: set[str] = set()
+        keys: list[str] = []
+
+        def both_have_worked() -> bool:
+            stored = list(pool.map(lambda _: site.upload(PNG), range(8)))
+            writers.update(answer.headers["x-process"] for answer in stored)
+            keys.extend(answer.text for answer in stored)
+            found = list(pool.map(lambda key: site.get(f"/files/{key}"), keys[-8:] * 4))
+            assert {answer.body for answer in found} == {PNG}
+            readers.update(answer.headers["x-process"] for answer in found)
+            return len(writers) == len(readers) == 2
+
+        assert within(60, both_have_worked)
+        assert set(json.loads(site.get("/keys").text)) == set(keys)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_that_is_stopped_complains_of_nothing(kind: str, tmp_path: Path) -> None:
+    """Stores are opened and closed with it: no traceback, nothing that was left open."""
+    with served(kind, tmp_path) as site:
+        key = site.app.upload(PNG).text
+        assert site.app.get(f"/files/{key}").body == PNG
+    assert site.server.complaints == ""
