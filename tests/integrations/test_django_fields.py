@@ -1,6 +1,7 @@
 """Fields of models over `KVStorage`, and the keys that `generate_key` makes for them."""
 
 import io
+import pickle
 import re
 from pathlib import Path
 
@@ -203,6 +204,31 @@ def test_a_file_field_lives_in_a_store(store: KeyValueStore) -> None:
     document.refresh_from_db()
     assert not document.file
     assert store.keys() == [first]
+
+
+@pytest.mark.django_db
+def test_a_file_of_a_field_is_read_and_written(store: KeyValueStore) -> None:
+    """In crumbs, anew, through a pickle, as Django's documentation does it."""
+    empty = Document()
+    assert empty.file.name == ""
+    with pytest.raises(ValueError, match="no file associated"):
+        _ = empty.file.size
+    document = Document.objects.create(named=SimpleUploadedFile("a.txt", b"content"))
+    document.named.open()
+    assert document.named.read(3) == b"con"
+    assert document.named.read() == b"tent"
+    assert list(document.named.chunks(chunk_size=4)) == [b"cont", b"ent"]
+    document.named.close()
+    with document.named as file:
+        file.open("wb")
+        file.write(b"updated")
+    document.refresh_from_db()
+    assert document.named.read() == b"updated"
+    document.named.close()
+    copy = pickle.loads(pickle.dumps(document))
+    with copy.named as file:
+        assert file.read() == b"updated"
+    assert store.keys() == ["named/a.txt"]
 
 
 @pytest.mark.django_db

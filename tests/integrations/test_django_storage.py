@@ -3,6 +3,7 @@
 The cases follow those of Django's tests for `FileSystemStorage` (tests/file_storage).
 """
 
+import io
 import os
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -134,6 +135,32 @@ def test_what_is_saved_is_there(
     assert values(store) == {"dir/name.txt": stored}
     assert storage.size("dir/name.txt") == len(stored)
     assert not content.closed
+
+
+def test_content_need_not_be_more_than_django_asks(
+    storage: KVStorage, store: KeyValueStore, tmp_path: Path
+) -> None:
+    """`chunks` without a size, a file in text mode, an answer that can be read only once."""
+
+    class Slow(ContentFile):
+        def chunks(self) -> object:
+            return super().chunks(2)
+
+    class Answer(io.RawIOBase):
+        rest = [b"one ", b"two"]
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            return self.rest.pop(0) if self.rest else b""
+
+    (tmp_path / "text").write_text("ü\n", encoding="utf-8")
+    with (tmp_path / "text").open(encoding="utf-8") as text:
+        storage.save("text", text)
+    storage.save("slow", Slow(b"12345"))
+    storage.save("answer", File(Answer()))
+    assert values(store) == {"text": "ü\n".encode(), "slow": b"12345", "answer": b"one two"}
 
 
 def test_content_is_saved_from_its_start(storage: KVStorage, store: KeyValueStore) -> None:
@@ -329,8 +356,8 @@ def test_urls_stand_below_media_url(settings: Settings) -> None:
         KVStorage(DictStore(), base_url="").url("a")
 
 
-@pytest.mark.parametrize("media_url", ["", "/"])
-def test_an_unset_media_url_is_told(settings: Settings, media_url: str) -> None:
+@pytest.mark.parametrize("media_url", ["", "/", None])
+def test_an_unset_media_url_is_told(settings: Settings, media_url: str | None) -> None:
     """Django makes `/` of its default; a link there is dead. The root is what `base_url` says."""
     settings.MEDIA_URL = media_url
     with pytest.raises(ValueError, match="set MEDIA_URL or base_url"):

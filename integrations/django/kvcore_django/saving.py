@@ -12,8 +12,6 @@ from django.core.files import File
 from kvcore import KeyValueStore
 from kvcore.mime import HEAD_BYTES, detect
 
-_BLOCK_BYTES = 256 * 1024
-
 
 class Content:
     """A file that Django is to save, from its start; it stays open.
@@ -82,6 +80,6 @@ def _path_of(file: File[Any]) -> str | None:
 
 def _blocks(file: File[Any]) -> Iterator[bytes]:
     """The content from its start; text as UTF-8. None is empty."""
-    for chunk in file.chunks(_BLOCK_BYTES):
+    for chunk in file.chunks():  # without a size: not all that Django takes has that parameter
         if chunk:
             yield chunk.encode() if isinstance(chunk, str) else chunk

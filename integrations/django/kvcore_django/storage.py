@@ -216,7 +216,7 @@ class KVStorage(Storage):
             base = settings.MEDIA_URL if get_script_prefix() != settings.MEDIA_URL else ""
             if base and self._location:
                 name = f"{self._location}/{name or ''}"
-        base = str(base)  # it may be lazy
+        base = str(base or "")  # it may be lazy
         if not base:
             raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
         base = base if base.endswith("/") else f"{base}/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import REMAINDER, ArgumentParser
 from contextlib import redirect_stderr, redirect_stdout
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 from django.core.management.base import (
     BaseCommand,
@@ -23,7 +23,8 @@ class Command(BaseCommand):
     """Hands the rest of the command line on; options of Django alone are its own."""
 
     help = "Look into kvcore's stores, copy them, check them: manage.py kvcore --help."
-    requires_system_checks = ()  # one of ours may be what is looked for
+    # One of ours may be what is looked for.
+    requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Of ``call_command``: all that follows."""
