@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from flask import Flask
 from kvcore_flask import KVCore
 
 from kvcore import DictStore, FilesystemStore
+from kvcore.cli import main
 from kvcore.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -88,6 +90,12 @@ def test_three_front_ends(front: str, call: Call, store: FilesystemStore, tmp_pa
     told = call(*program, "--help", **environment).stdout.decode()
     assert all(f"  {command.name} " in told for command in COMMANDS)
     assert b"kvcore 0." in call(*program, "--version", **environment).stdout
+
+
+def test_the_console_script() -> None:
+    """What pip installs as `kvcore` is the command line."""
+    (script,) = entry_points(group="console_scripts", name="kvcore")
+    assert script.load() is main
 
 
 def test_manage_py_takes_the_options_of_django(

@@ -1,9 +1,11 @@
 """Stores that go wrong in one way each, to copy from and to."""
 
+import io
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kvcore import DictStore, Stat, StoreError, StoreTimeout
+from kvcore import DictStore, Reader, Stat, StoreError, StoreTimeout
 
 SMALL, LARGE = 100, 300_000
 """Sizes of values that are copied many at a time, and one by one."""
@@ -80,6 +82,38 @@ class Dying(DictStore):
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         self._check_alive()
         return super()._get_many(keys)
+
+
+class Slow(DictStore):
+    """Its one value comes in blocks, and after the first one not before `go_on` is set."""
+
+    def __init__(self) -> None:
+        super().__init__({"key": b""})
+        self.go_on = threading.Event()
+
+    def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        yield "key", Stat(LARGE)
+
+    def _open(self, key: str) -> Reader:
+        return Reader(_SlowRaw(self.go_on), Stat(LARGE))
+
+
+class _SlowRaw(io.RawIOBase):
+    """Gives many more bytes than any test waits for."""
+
+    def __init__(self, go_on: threading.Event) -> None:
+        super().__init__()
+        self._go_on = go_on
+        self._left = 20_000
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self._left < 19_900:
+            assert self._go_on.wait(60)
+        self._left -= 1
+        return min(len(buffer), 1 << 18) if self._left >= 0 else 0
 
 
 class Busy(DictStore):

@@ -33,6 +33,7 @@ from tests.copying.stores import (
     Dying,
     Forgetting,
     Ghosts,
+    Slow,
     Unreadable,
     Unwritable,
 )
@@ -383,6 +384,21 @@ def test_an_interrupt_leaves_whole_values_and_no_thread(error: type[BaseExceptio
     assert all(source.d[key] == data for key, data in dest.d.items())
     assert copy_store(source, dest).ok
     assert dest.d == source.d
+
+
+def test_an_interrupt_in_the_middle_of_a_value() -> None:
+    """It was seen coming, byte by byte, and is forgotten: nobody waits for its end."""
+    source, dest = Slow(), DictStore()
+
+    def stop(report: CopyReport) -> None:
+        if report.copied_bytes:
+            assert report.copied == 0
+            source.go_on.set()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy_store(source, dest, on_progress=stop)
+    assert dest.keys() == []
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
