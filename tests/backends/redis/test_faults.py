@@ -1,0 +1,249 @@
+"""A server that hangs, dies, comes back; a network that cuts, delays and dribbles."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from kvcore import RedisStore, StoreError, StoreTimeout, store_from_url
+from kvcore.aio.native import NativeStore
+from kvcore.testing import BlockingStore
+from tests.backends.redis.test_errors import VERBS
+from tests.faults.proxy import Proxy
+from tests.redis_servers import HOST, RedisServer, running
+
+DEADLINE_SECS = 0.3
+SLACK_SECS = 0.5
+TRIES = 5  # a busy machine may lose more than the slack, but not each time
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A server of its own, as it is stopped and killed."""
+    with running("valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: RedisServer) -> Iterator[Proxy]:
+    """A network that can be disturbed."""
+    server.flush()
+    with Proxy(HOST, server.port) as proxy:
+        yield proxy
+
+
+def by_url(port: int, deadline: float = DEADLINE_SECS) -> RedisStore:
+    """A store from a URL."""
+    store = store_from_url(f"redis://{HOST}:{port}?deadline={deadline}")
+    assert isinstance(store, RedisStore)
+    return store
+
+
+@pytest.fixture(params=["sync", "native"])
+def form(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    """The store as it is, or awaited without threads."""
+    if request.param == "sync":
+        return lambda store: store
+    return lambda store: BlockingStore(NativeStore(store))
+
+
+def tries(call: Callable[[], object]) -> float:
+    """The shortest time after which the call told that it had no answer."""
+    times = []
+    for _ in range(TRIES):
+        start = time.monotonic()
+        with pytest.raises(StoreError) as refused:
+            call()
+        times.append(time.monotonic() - start)
+        errors = getattr(refused.value, "errors", {"": refused.value})
+        assert all(type(error) is StoreTimeout for error in errors.values())
+        if times[-1] < DEADLINE_SECS + SLACK_SECS:
+            break
+    return min(times)
+
+
+@pytest.mark.parametrize("name", ["get", "put", "put if_match", "increment", "put_many", "keys"])
+def test_a_stopped_server(name: str, server: RedisServer, form: Callable[[Any], Any]) -> None:
+    """A call ends in a StoreTimeout, not much after the deadline, and the store works again."""
+    server.flush()
+    for is_connected in (True, False):
+        with form(by_url(server.port)) as store:
+            if is_connected:
+                store.keys()
+            with server.stopped():
+                assert tries(lambda store=store: VERBS[name](store)) < DEADLINE_SECS + SLACK_SECS
+            store.delete("key")
+            store.put("key", b"1")
+            assert store.get("key") == b"1"
+
+
+def test_a_stopped_server_and_a_client_passed_in(server: RedisServer) -> None:
+    """Its time-out holds, once; redis-py itself would wait ten times as long."""
+    with redis.Redis(port=server.port, socket_timeout=DEADLINE_SECS) as client:
+        store = RedisStore(client)
+        store.put("key", b"1")
+        with server.stopped():
+            assert tries(lambda: store.get("key")) < DEADLINE_SECS + SLACK_SECS
+
+
+def test_a_pause(server: RedisServer, form: Callable[[Any], Any]) -> None:
+    """A server that keeps all clients waiting for a while is waited for."""
+    with form(by_url(server.port, deadline=20)) as store:
+        store.put("key", b"1")
+        server.direct.client_pause(200)
+        store.put("key", b"2")
+        assert store.get("key") == b"2"
+
+
+@pytest.mark.parametrize("number", [9, 15])
+def test_a_restart(number: int, server: RedisServer, form: Callable[[Any], Any]) -> None:
+    """While the server is away every call is an error of ours; afterwards none is."""
+    with form(by_url(server.port, deadline=20)) as store:
+        store.put("key", b"1")
+        for _ in range(3):
+            server.send_signal(number)
+            server.stop()
+            for call in (store.get, store.stat, store.increment):
+                with pytest.raises(StoreError):
+                    call("key")
+            server.start()
+            assert store.increment("key") == 1
+            store.put("new", b"1", if_absent=True)
+            assert store.get_many(["key", "new"]) == {"key": b"1", "new": b"1"}
+
+
+def test_a_restart_that_nobody_noticed(server: RedisServer, form: Callable[[Any], Any]) -> None:
+    """All connections in the pool are dead; whatever comes next works, exactly once."""
+    with form(by_url(server.port, deadline=20)) as store:
+        store.put("key", b"1")
+        server.stop()
+        server.start()
+        assert store.increment("count") == 1
+        server.stop()
+        server.start()
+        store.put("new", b"1", if_absent=True)
+        assert store.get("new") == b"1"
+
+
+def test_a_lost_answer_is_asked_for_again(proxy: Proxy, form: Callable[[Any], Any]) -> None:
+    """Where doing it twice is doing it once: one lost connection is not noticed."""
+    with form(by_url(proxy.port, deadline=20)) as store:
+        store.put("key", b"1")
+        for verb in (
+            lambda: store.get("key"),
+            lambda: store.put("key", b"1", 60),
+            lambda: store.stat("key"),
+            lambda: store.put_many({"a": b"1", "b": b"2"}),
+            lambda: store.get_many(["a", "b"]),
+            lambda: store.delete_many(["a", "b"]),
+        ):
+            _lose_next_answer(proxy)
+            verb()
+
+
+def test_a_lost_answer_is_not_guessed(
+    proxy: Proxy, server: RedisServer, form: Callable[[Any], Any]
+) -> None:
+    """What must not be done twice is not: the error says that the connection was lost."""
+    with form(by_url(proxy.port, deadline=20)) as store:
+        store.put("key", b"1")
+        store.put("source", b"1")
+        etag = store.stat("key").etag
+        store.increment("count", ttl_secs=60)
+        for verb in (
+            lambda: store.increment("count"),
+            lambda: store.put("new", b"1", if_absent=True),
+            lambda: store.put("key", b"2", if_match=etag),
+            lambda: store.move("source", "dest"),
+            lambda: store.increment("count", ttl_secs=60),
+        ):
+            _lose_next_answer(proxy)
+            with pytest.raises(StoreError) as refused:
+                verb()
+            assert type(refused.value) is StoreError
+        assert server.direct.get("count") in (b"1", b"2", b"3")
+        assert store.get("key") in (b"1", b"2")
+
+
+def test_a_client_passed_in_does_nothing_twice(proxy: Proxy, server: RedisServer) -> None:
+    """Though redis-py's own way would send the command again, up to ten times."""
+    with redis.Redis(port=proxy.port, socket_timeout=20) as client:
+        store = RedisStore(client)
+        store.put("key", b"1")
+        _lose_next_answer(proxy)
+        with pytest.raises(StoreError):
+            store.increment("count")
+        assert (server.direct.get("count") or b"1") == b"1"
+
+
+def _lose_next_answer(proxy: Proxy) -> None:
+    """The connections end when the next request has been handed on and before it is answered."""
+    proxy.open.clear()
+    proxy.asked.clear()
+
+    def cut() -> None:
+        proxy.asked.wait(20)
+        proxy.cut()
+        proxy.open.set()
+
+    threading.Thread(target=cut, daemon=True).start()
+
+
+@pytest.mark.parametrize("cut_after", [1, 4, 5, 100, 70_000])
+def test_an_answer_cut_in_the_middle(
+    cut_after: int, proxy: Proxy, form: Callable[[Any], Any]
+) -> None:
+    """Never a part of a value: the whole, or an error."""
+    with by_url(proxy.port, deadline=20) as store:
+        store.put("key", bytes(200_000))
+    proxy.cut_after = cut_after
+    with form(by_url(proxy.port, deadline=20)) as store:
+        with pytest.raises(StoreError):
+            store.get("key")
+        proxy.cut_after = None
+        assert store.get("key") == bytes(200_000)
+
+
+def test_answers_in_crumbs(proxy: Proxy, form: Callable[[Any], Any]) -> None:
+    """A value that comes byte by byte is whole."""
+    with form(by_url(proxy.port, deadline=20)) as store:
+        store.put("key", bytes(range(256)) * 4)
+        proxy.dribble_bytes = 1
+        assert store.get("key") == bytes(range(256)) * 4
+        assert store.fetch("key").stat.size == 1024
+        assert store.keys() == ["key"]
+
+
+def test_a_slow_network(proxy: Proxy, form: Callable[[Any], Any]) -> None:
+    """Each block of an answer may take a while, as long as it comes."""
+    with form(by_url(proxy.port, deadline=20)) as store:
+        proxy.delay_secs = 0.01
+        store.put("key", b"value")
+        assert store.get("key") == b"value"
+
+
+def test_late_answers_go_to_nobody(proxy: Proxy, form: Callable[[Any], Any]) -> None:
+    """The answer to a call that ran out of time is never taken for that of the next call."""
+    with form(by_url(proxy.port, deadline=0.3)) as store:
+        store.put("one", b"1")
+        store.put("two", b"2")
+        for _ in range(3):
+            proxy.open.clear()
+            with pytest.raises(StoreTimeout):
+                store.get("one")
+            proxy.open.set()
+            assert store.get("two") == b"2"
+            assert store.get("one") == b"1"
+
+
+def test_many_keys_and_a_dead_server(server: RedisServer) -> None:
+    """One deadline for all of them, not one for each block."""
+    with by_url(server.port) as store:
+        store.put("key", b"1")
+        items = {f"key-{number}": b"" for number in range(5000)}
+        with server.stopped():
+            assert tries(lambda: store.put_many(items)) < DEADLINE_SECS + SLACK_SECS
+            assert tries(lambda: store.delete_many(items)) < DEADLINE_SECS + SLACK_SECS

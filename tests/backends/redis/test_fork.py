@@ -1,0 +1,132 @@
+"""Processes that fork: each child has connections of its own, and the parent keeps its."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kvcore import AsyncStore, RedisStore, async_store, store_from_url
+from kvcore.aio.native import NativeStore
+from tests.redis_servers import RedisServer
+from tests.soak import count
+
+TURNS = count(100, 5000)
+CHILD_SECS = 60
+
+
+@pytest.fixture(params=["url", "client"])
+def store(request: pytest.FixtureRequest, empty_valkey: RedisServer) -> Iterator[RedisStore]:
+    """A store that was used before the fork."""
+    if request.param == "client":
+        with empty_valkey.client() as client:
+            yield RedisStore(client)
+        return
+    with store_from_url(empty_valkey.url()) as store:
+        assert isinstance(store, RedisStore)
+        yield store
+
+
+def forked(work: Callable[[], bool]) -> int:
+    """Do the work in a child; the id of the process."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        signal.alarm(CHILD_SECS)
+        code = 0 if work() else 2
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def ended(pid: int) -> int:
+    """The exit code of a child."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def own_values(store: Any, name: str) -> bool:
+    """Whether everything that is put is what is got."""
+    for turn in range(TURNS):
+        store.put(f"{name}-{turn}", f"{name} {turn}".encode())
+        if store.get(f"{name}-{turn}") != f"{name} {turn}".encode():
+            return False
+    return len(store.keys(f"{name}-")) == TURNS
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_children_and_parent_at_once(store: RedisStore) -> None:
+    """Four children and their parent use one store object; each gets its own values."""
+    store.put("key", b"1")
+    children = [
+        forked(lambda number=number: own_values(store, f"child{number}")) for number in range(4)
+    ]
+    assert own_values(store, "parent")
+    assert [ended(child) for child in children] == [0] * 4
+    assert store.get("key") == b"1"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_threads_are_busy(empty_valkey: RedisServer) -> None:
+    """No lock that a thread of the parent held keeps a child waiting."""
+    with store_from_url(empty_valkey.url()) as store:
+        store.put("key", b"1")
+        stop = threading.Event()
+
+        def busy() -> None:
+            while not stop.is_set():
+                store.get("key")
+
+        threads = [threading.Thread(target=busy) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(count(10, 500)):
+                assert ended(forked(lambda: store.get("key") == b"1")) == 0
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_in_an_event_loop(empty_valkey: RedisServer) -> None:
+    """A child of a process with a loop has loops and connections of its own."""
+    store = async_store(store_from_url(empty_valkey.url()))
+    assert isinstance(store, NativeStore)
+
+    async def use() -> None:
+        await store.put("key", b"parent")
+
+        def work() -> bool:
+            # The child is still inside the parent's loop; a thread of its own has none.
+            found: list[bytes] = []
+            thread = threading.Thread(target=lambda: found.append(asyncio.run(store.get("key"))))
+            thread.start()
+            thread.join()
+            return found == [b"parent"]
+
+        child = forked(work)
+        for number in range(TURNS):
+            await store.put("other", b"%d" % number)
+            assert await store.get("other") == b"%d" % number
+        assert ended(child) == 0
+        assert await store.get("key") == b"parent"
+        await store.aclose()
+
+    asyncio.run(use())
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_with_threads_that_await(empty_valkey: RedisServer) -> None:
+    """As gunicorn with ``--preload`` and a store that is awaited in threads."""
+    store = AsyncStore(store_from_url(empty_valkey.url()))
+    asyncio.run(store.put("key", b"1"))
+    children = [forked(lambda: asyncio.run(store.get("key")) == b"1") for _ in range(4)]
+    assert [ended(child) for child in children] == [0] * 4
+    asyncio.run(store.aclose())
