@@ -18,7 +18,7 @@ from kvcore import KeyValueStore, store_from_url
 from kvcore.config import StorePlan, redacted
 
 HOST = "127.0.0.1"
-FOLDER = "fs://build/demo?keys=path"
+FOLDER = "fs://build/demo"
 
 Stores = Mapping[str, KeyValueStore]
 Stop = Callable[[], None]

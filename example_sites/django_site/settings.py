@@ -15,6 +15,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "example_sites.django_site.views.refuse_too_large",  # before the CSRF check reads the form
 ]
 ROOT_URLCONF = "example_sites.django_site.urls"
 TEMPLATES = [

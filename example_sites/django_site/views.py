@@ -60,6 +60,20 @@ def signed_in(view: View[P]) -> View[P]:
     return checked
 
 
+def refuse_too_large(get_response: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
+    """A middleware: Django has no limit for files."""
+
+    def checked(request: HttpRequest) -> HttpResponseBase:
+        max_bytes = settings.SHELF_MAX_BYTES
+        if shelf.announces_too_much(request.headers.get("Content-Length"), max_bytes):
+            if "person" not in request.session:
+                return redirect("/sign-in")
+            return gallery(request, 413, shelf.too_large(max_bytes))
+        return get_response(request)
+
+    return checked
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":

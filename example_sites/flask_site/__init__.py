@@ -46,6 +46,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         TRUSTED_HOSTS=settings.HOSTS,
     )
     app.config.from_mapping(config or {})
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_BYTES"] + shelf.FORM_BYTES
     KVCore(app)
     app.register_blueprint(site)
     return app

@@ -23,6 +23,9 @@ from kvcore.mime import PICTURES
 FILES = "shelf/pictures/"
 RECORDS = "shelf/records/"
 
+FORM_BYTES = 100_000
+"""What a form may have besides its picture. A request that announces more is not received."""
+
 SHOWN = 24
 """How many pictures a page shows."""
 
@@ -46,6 +49,10 @@ ADDED = "Your picture is on the shelf."
 DELETED = "The picture is deleted."
 NO_NAME = "Tell the shelf a name of 1 to 40 characters."
 NO_FILE = "Choose a picture first. Nothing was stored."
+NOT_A_PICTURE = (
+    "That file is not a picture that the shelf can show."
+    " It takes PNG, JPEG, GIF, WebP and AVIF. Nothing was stored."
+)
 NOT_YOURS = "Only who put a picture on the shelf may delete it."
 NOT_FOUND = "There is no such picture. Somebody may have deleted it."
 FOREIGN = "Only pages of this site may change the shelf."
@@ -135,23 +142,30 @@ def gallery(records: Mapping[str, bytes], max_bytes: int) -> dict[str, Any]:
         "accept": ",".join(sorted(PICTURES)),
         "max_bytes": str(max_bytes),
         "limit": show_size(max_bytes),
+        "too_large": too_large(max_bytes),
+        "not_a_picture": NOT_A_PICTURE,
     }
 
 
 def explain(error: UploadRefused) -> str:
     """What to tell a person whose upload was refused."""
-    if isinstance(error, UploadTooLarge):
-        return too_large(error.max_bytes or 0)
-    return (
-        "That file is not a picture the shelf can show, whatever its name says."
-        " It takes PNG, JPEG, GIF, WebP and AVIF. Nothing was stored."
-    )
+    return too_large(error.max_bytes or 0) if isinstance(error, UploadTooLarge) else NOT_A_PICTURE
 
 
 def too_large(max_bytes: int) -> str:
     """What to tell a person."""
     most = show_size(max_bytes)
     return f"That file is too large: the shelf takes up to {most}. Nothing was stored."
+
+
+def announces_too_much(content_length: str | None, max_bytes: int) -> bool:
+    """Whether a request says that it is too large, so that nobody needs to receive it.
+
+    >>> announces_too_much("123456789", 1_000_000), announces_too_much(None, 1_000_000)
+    (True, False)
+    """
+    length = content_length or ""
+    return length.isdecimal() and int(length[:18]) > max_bytes + FORM_BYTES
 
 
 def person(name: str) -> str:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -52,7 +52,7 @@ def create_app(
             ),
             Middleware(StoreMiddleware, stores=settings.STORES if stores is None else stores),
         ],
-        exception_handlers={HTTPException: explain},
+        exception_handlers={HTTPException: explain, ClientDisconnect: gone},
     )
     app.state.max_bytes = max_bytes
     return app
@@ -129,6 +129,9 @@ async def gallery(
 
 
 async def upload(request: Request) -> Response:
+    max_bytes = request.app.state.max_bytes
+    if shelf.announces_too_much(request.headers.get("Content-Length"), max_bytes):
+        return await gallery(request, 413, shelf.too_large(max_bytes))
     async with request.form(max_files=1, max_fields=10) as form:
         file, title = form.get("picture"), str(form.get("title", ""))
         if not isinstance(file, UploadFile) or not file.filename:
@@ -138,7 +141,7 @@ async def upload(request: Request) -> Response:
                 file,
                 request=request,
                 template=shelf.template(),
-                max_bytes=request.app.state.max_bytes,
+                max_bytes=max_bytes,
                 content_types=PICTURES,
             )
         except UploadRefused as error:
@@ -179,3 +182,8 @@ async def explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = shelf.NOT_FOUND if error.status_code == 404 else error.detail
     return page(request, "shelf/message.html", error.status_code, message=message)
+
+
+async def gone(request: Request, error: Exception) -> Response:
+    """Who cancels an upload is no failure of ours; nobody is there to read this."""
+    return Response(status_code=400)

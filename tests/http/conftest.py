@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from kvcore import DictStore, FilesystemStore, KeyValueStore
+from kvcore import KeyValueStore, store_from_url
 from tests.http.clients import Site
 from tests.http.clients.django import django_site as django_site
 from tests.http.clients.flask import flask_site as flask_site
 from tests.http.clients.starlette import starlette_site as starlette_site
 
 
-@pytest.fixture(params=["fs", "memory"])
+@pytest.fixture(params=["memory", "fs", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyValueStore]:
     """The store of the pictures."""
-    if request.param == "memory":
-        yield DictStore()
-        return
-    with FilesystemStore(tmp_path / "pictures") as store:
+    url = {"memory": "memory://", "fs": f"fs://{tmp_path.as_posix()}/pictures"}.get(request.param)
+    if url is None:
+        url = request.getfixturevalue("empty_valkey").url()
+    with store_from_url(url) as store:
         yield store
 
 

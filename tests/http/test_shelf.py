@@ -16,6 +16,9 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
 HTML = b"<!doctype html><script>alert(1)</script>"
 NAME = r"\d{8}-\d{6}-\d{6}-[0-9a-hjkmnp-tv-z]{26}\.png"
 
+# Of what does not reach the store, one kind is enough.
+whatever_the_store = pytest.mark.parametrize("store", ["memory"], indirect=True)
+
 
 def shown_names(site: Site, path: str = "/") -> list[str]:
     """The names of the pictures on the page."""
@@ -28,9 +31,7 @@ def stored(site: Site) -> list[str]:
     return sorted(site.store.with_keys("path").keys())
 
 
-def answer_to(
-    site: Site, data: bytes = PNG, name: str = "my cat.png", title: str = "", **rest: object
-) -> Answer:
+def answer_to(site: Site, data: bytes = PNG, name: str = "my cat.png", title: str = "") -> Answer:
     """What the site says to an upload."""
     return site.post("/", {"title": title}, (name, data, "image/png"))
 
@@ -78,6 +79,7 @@ def test_a_picture_is_uploaded_listed_viewed_and_deleted(site: Site) -> None:
 # Who may do what
 
 
+@whatever_the_store
 @pytest.mark.parametrize("path", ["/", "/view/a.png", "/pictures/a.png", "/download/a.png"])
 def test_only_who_is_signed_in_sees_pictures(site: Site, path: str) -> None:
     """Everybody else is sent to the page that asks for a name."""
@@ -89,6 +91,7 @@ def test_only_who_is_signed_in_sees_pictures(site: Site, path: str) -> None:
     assert site.get("/sign-in").status == 200
 
 
+@whatever_the_store
 def test_who_is_signed_out_changes_nothing(site: Site) -> None:
     """Neither upload nor delete; the token of an earlier page does not help."""
     site.put("a.png", PNG)
@@ -98,6 +101,7 @@ def test_who_is_signed_out_changes_nothing(site: Site) -> None:
     assert len(stored(site)) == 2
 
 
+@whatever_the_store
 def test_a_cookie_that_somebody_made_up_is_nobody(site: Site) -> None:
     """The cookie is signed; a changed one counts as none."""
     (name,) = [name for name in site.cookies if "csrf" not in name]
@@ -106,6 +110,7 @@ def test_a_cookie_that_somebody_made_up_is_nobody(site: Site) -> None:
         assert site.get("/").status == 303
 
 
+@whatever_the_store
 def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(site: Site) -> None:
     """HttpOnly, SameSite=Lax, and a name of its own on each site: ports share cookies."""
     answer = site.sign_in(ANN)
@@ -116,6 +121,7 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(site: Si
     assert "samesite=lax" in cookie.lower()
 
 
+@whatever_the_store
 @pytest.mark.parametrize("name", ["", "   ", "a" * 41, "\u202e", "\r\n\t"])
 def test_who_tells_no_name_is_asked_again(site: Site, name: str) -> None:
     """With the reason beside the field, and not signed in."""
@@ -126,6 +132,7 @@ def test_who_tells_no_name_is_asked_again(site: Site, name: str) -> None:
     assert site.get("/").status == 303
 
 
+@whatever_the_store
 def test_names_and_titles_are_escaped_and_stay_whole(site: Site) -> None:
     """Whatever people call themselves and their pictures is text on the page."""
     person, title = "<b>Zoë</b> 'x\" &amp;", "Ümläut <script>alert(1)</script> 猫"
@@ -172,6 +179,7 @@ def test_pages_of_other_sites_change_nothing(site: Site) -> None:
     assert f"<bdi>{ANN}</bdi>" in site.get("/").text
 
 
+@whatever_the_store
 @pytest.mark.parametrize("path", ["/delete", "/sign-out"])
 def test_a_link_changes_nothing(site: Site, path: str) -> None:
     """What changes something is not done by GET."""
@@ -179,6 +187,7 @@ def test_a_link_changes_nothing(site: Site, path: str) -> None:
     assert site.get("/").status == 200
 
 
+@whatever_the_store
 def test_another_host_name_is_refused(site: Site) -> None:
     """A name that somebody else points at this machine (DNS rebinding) gets no page."""
     assert site.get("/", {"Host": "elsewhere.example"}).status == 400
@@ -198,6 +207,7 @@ def test_every_view_is_safe(site: Site) -> None:
         assert headers["cache-control"].startswith("private")
 
 
+@whatever_the_store
 def test_pages_load_from_here_only_and_are_not_framed(site: Site) -> None:
     """Each page says so, also one that shows an error; nothing in them is inline."""
     pages = [site.get("/"), site.get("/sign-in"), site.get("/view/none"), answer_to(site, SVG)]
@@ -335,6 +345,7 @@ def test_the_same_name_twice_at_once_gives_two_pictures(site: Site) -> None:
     assert sorted(site.get(f"/pictures/{name}").body for name in names) == sorted(pictures)
 
 
+@whatever_the_store
 @pytest.mark.parametrize(
     "data", [SVG, HTML, b"alert(1)", b"plain words", b"%PDF-1.7", b"MZ\x90\x00"]
 )
@@ -358,6 +369,7 @@ def test_too_large_leaves_nothing(site: Site, max_bytes: int, excess: int) -> No
     upload(site, PNG + bytes(max_bytes - len(PNG)))  # the limit itself is allowed
 
 
+@whatever_the_store
 @pytest.mark.parametrize("picture", [None, ("", b"", "application/octet-stream")])
 def test_no_file_chosen_is_told(site: Site, picture: Upload | None) -> None:
     """A form without a file, as scripts send it and as browsers do, is explained."""
@@ -367,6 +379,7 @@ def test_no_file_chosen_is_told(site: Site, picture: Upload | None) -> None:
     assert stored(site) == []
 
 
+@whatever_the_store
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -402,7 +415,7 @@ def test_a_large_picture_goes_both_ways_whole(site: Site, max_bytes: int) -> Non
 
 @pytest.mark.parametrize("max_bytes", [60 * 1024 * 1024])
 @pytest.mark.parametrize("store", ["fs"], indirect=True)
-def test_fifty_mebibytes_go_both_ways(site: Site, max_bytes: int, store: KeyValueStore) -> None:
+def test_fifty_mebibytes_go_both_ways(site: Site, max_bytes: int) -> None:
     """A picture of 50 MiB, whole. (How much memory that takes: tests/integrations.)"""
     data = (PNG + bytes(1024 * 1024))[: 1024 * 1024] * 50
     assert len(data) < max_bytes
@@ -438,6 +451,7 @@ def test_the_sites_show_each_other_s_pictures(
     assert stored(sites[0]) == []
 
 
+@whatever_the_store
 def test_static_files_are_there_for_everybody(site: Site) -> None:
     """The look and the script, also of the page that asks for a name; nothing beside them."""
     site.post("/sign-out")
@@ -449,6 +463,7 @@ def test_static_files_are_there_for_everybody(site: Site) -> None:
         assert site.get(f"/static/{path}").status in {303, 400, 404}
 
 
+@whatever_the_store
 def test_what_browsers_send_of_their_own_pages_is_welcome(site: Site) -> None:
     """Older browsers send an Origin only."""
     picture = ("a.png", PNG, "image/png")

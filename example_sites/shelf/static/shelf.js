@@ -18,18 +18,11 @@ document.addEventListener("change", (event) => {
 });
 
 function whatIsWrong(form) {
-  const { files, accept } = form.elements.picture;
-  if (!files.length) return "";
-  const limit = Number(form.dataset.maxBytes);
-  if (files[0].size > limit) {
-    return `That file is too large: it has ${megabytes(files[0].size)},`
-      + ` the shelf takes up to ${megabytes(limit)}.`;
-  }
+  const { files: [file], accept } = form.elements.picture;
+  if (!file) return "";
+  if (file.size > Number(form.dataset.maxBytes)) return form.dataset.tooLarge;
   // What a browser does not know has no type; then the server looks at the bytes.
-  if (files[0].type && !accept.split(",").includes(files[0].type)) {
-    return "That file is not a picture the shelf can show. It takes PNG, JPEG, GIF, WebP and AVIF.";
-  }
-  return "";
+  return !file.type || accept.split(",").includes(file.type) ? "" : form.dataset.notAPicture;
 }
 
 function send(form) {
@@ -90,8 +83,4 @@ function replacePage({ response, responseURL }) {
   document.title = response.title;
   document.body.replaceWith(document.adoptNode(response.body));
   next.focus();
-}
-
-function megabytes(size) {
-  return `${(size / 1e6).toFixed(1).replace(".0", "")} MB`;
 }
