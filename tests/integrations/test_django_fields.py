@@ -302,18 +302,20 @@ def test_an_upload_on_disk_is_moved_and_stays_readable(tmp_path: Path, settings:
     settings.KVCORE_STORES = {"default": f"fs://{tmp_path}/files"}
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     with TemporaryUploadedFile("a.gif", "image/gif", len(GIF), None) as upload:
-        upload.write(GIF)  # not flushed, and standing at the end
+        upload.write(GIF)
+        upload.write(b"tail")  # which is not flushed
         inode = Path(upload.temporary_file_path()).stat().st_ino
         document = Document(file=upload)
         document.save()
         assert Path(document.file.path).stat().st_ino == inode
+        assert Path(document.file.path).read_bytes() == GIF + b"tail"
         upload.seek(0)
-        assert upload.read() == GIF
+        assert upload.read() == GIF + b"tail"
         another = Document(file=upload)
         another.save()
     for saved in (document, another):
         with saved.file.open() as file:
-            assert file.read() == GIF
+            assert file.read() == GIF + b"tail"
 
 
 @pytest.mark.django_db

@@ -54,12 +54,11 @@ def test_an_existing_file_is_never_overwritten(storage: KVStorage, store: KeyVal
     assert values(store) == {"a/x.tar.gz": b"1", other: b"2"}
 
 
-@pytest.mark.parametrize("temporary", [False, True])
-def test_many_savers_of_one_name_lose_nothing(
-    storage: KVStorage, store: KeyValueStore, temporary: bool
-) -> None:
-    """Threads that find the name free at the same time still get a file each."""
+@pytest.mark.parametrize("kind", ["small", "large", "temporary"])
+def test_many_savers_of_one_name_lose_nothing(store: KeyValueStore, kind: str) -> None:
+    """Threads that find the name free at the same time still get a file each, and all of it."""
     ready = Barrier(8)
+    times = 1 if kind == "small" else 300_000
 
     class Racing(KVStorage):
         def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -68,10 +67,10 @@ def test_many_savers_of_one_name_lose_nothing(
             return found
 
     def save(number: int) -> str:
-        data = b"%d" % number
-        if not temporary:
+        data = b"%d" % number * times
+        if kind != "temporary":
             return Racing(store).save("name.txt", ContentFile(data))
-        with TemporaryUploadedFile("name.txt", "text/plain", 1, None) as upload:
+        with TemporaryUploadedFile("name.txt", "text/plain", times, None) as upload:
             upload.write(data)
             upload.seek(0)
             return Racing(store).save("name.txt", upload)
@@ -79,7 +78,7 @@ def test_many_savers_of_one_name_lose_nothing(
     with ThreadPoolExecutor(8) as pool:
         names = list(pool.map(save, range(8)))
     assert len(set(names)) == 8
-    assert values(store) == {name: b"%d" % number for number, name in enumerate(names)}
+    assert values(store) == {name: b"%d" % number * times for number, name in enumerate(names)}
 
 
 def test_content_that_is_read_once_is_not_saved_empty(storage: KVStorage) -> None:
