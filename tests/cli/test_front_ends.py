@@ -10,13 +10,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from flask import Flask
 from kvcore_flask import KVCore
 
 from kvcore import DictStore, FilesystemStore
-from kvcore.cli import main
+from kvcore.cli import _from_environment, command_line, main
 from kvcore.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -153,17 +154,16 @@ def test_names_from_the_environment(call: Call, store: FilesystemStore) -> None:
     ],
 )
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
-def test_secrets_are_not_shown(url: str, debug: list[str], call: Call) -> None:
+def test_secrets_are_not_shown(url: str, debug: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a wrong URL nor by the traceback that is asked for."""
+    monkeypatch.setenv("PLACE", url)
+    monkeypatch.setenv("KVCORE_STORES", json.dumps({"default": url}))
+    group = command_line(_from_environment)
     for named in (url, "env:PLACE", "default"):
-        done = call(
-            *("-m", "kvcore.cli", *debug, "ls", named),
-            code=3,
-            PLACE=url,
-            KVCORE_STORES=json.dumps({"default": url}),
-        )
-        assert SECRET.encode() not in done.stdout + done.stderr
-        assert (b"Traceback" in done.stderr) == bool(debug)
+        result = CliRunner().invoke(group, [*debug, "ls", named])
+        assert result.exit_code == 3
+        assert SECRET not in result.output
+        assert ("Traceback" in result.output) == bool(debug)
 
 
 def test_without_click_the_extra_is_named(call: Call, store: FilesystemStore) -> None:
