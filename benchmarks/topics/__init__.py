@@ -12,6 +12,7 @@ from benchmarks.topics import (
     look,
     memory,
     put,
+    redis,
     serving,
     start,
 )
@@ -24,6 +25,7 @@ TOPICS: tuple[ModuleType, ...] = (
     memory,
     decorators,
     aio,
+    redis,
     django,
     serving,
     copying,

@@ -67,6 +67,11 @@ class Link(ABC):
     def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
 
+    def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
+        """Send a command that only reads; ``work`` is done once, best while the server works."""
+        work()
+        return self.send(command, again=True, node=node)
+
     def nodes(self) -> Sequence[Node]:
         """What has to be scanned to see all keys."""
         return (None,)
@@ -143,6 +148,22 @@ class PoolLink(Link):
         except self.errors.refused as refusal:
             return refusal
 
+    def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
+        """Send a command that only reads, and do the work until there is an answer."""
+        pool, get_connection = self._pool or self._new_pool()
+        connection = get_connection()
+        try:
+            connection.send_command(*command)
+            work, done = _nothing, work
+            done()
+            return connection.read_response()
+        except self.errors.lost as error:
+            if not self.errors.is_lost(error):
+                raise
+        finally:
+            pool.release(connection)
+        return super().scan(command, node, work)
+
     def close(self) -> None:
         """Close the connections of a pool of our own."""
         if self._owned:
@@ -150,6 +171,10 @@ class PoolLink(Link):
                 pool, self._pool = self._pool, None
             if pool is not None:
                 pool[0].disconnect()
+
+
+def _nothing() -> None:
+    """What is left of work that was done."""
 
 
 class ClientLink(Link):

@@ -7,11 +7,12 @@ its time. So what is done for each name is done by one call for many.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from kvcore.keys import KeySpace
 
 _SPECIAL = re.compile(rb"[\\*?\[]")
+_DOT, _SLASH = b"./"
 _PLAIN_LENGTH = 250  # in every space
 _REMEMBERED = 5000  # at least, and at most a block more
 
@@ -41,11 +42,28 @@ class Recent:
         if len(new) < len(names) or not self._names.isdisjoint(new):
             new -= self._names
             names = list(new)
-        if len(self._names) < _REMEMBERED:
+        if len(self._names) < _REMEMBERED and len(new) < _REMEMBERED:
             self._names |= new
         else:
             self._names = new
         return names
+
+
+class Found:
+    """A block of names that were found, and the keys that they are.
+
+    ``read`` is called while the server already looks for the next block.
+    """
+
+    def __init__(self, space: KeySpace) -> None:
+        self.names: Sequence[bytes] = ()
+        self.keys: Sequence[str] = ()
+        self._keys = Keys(space)
+        self._recent = Recent()
+
+    def read(self) -> None:
+        """Make keys of the names."""
+        self.keys = self._keys.of(self._recent.new_of(self.names))
 
 
 class Keys:
@@ -58,12 +76,12 @@ class Keys:
         legal = [char for char in map(chr, range(0x20, 0x7F)) if f"a{char}a" in space]
         self._legal = "".join(legal).encode()
 
-    def of(self, names: Sequence[bytes]) -> Iterator[str]:
+    def of(self, names: Sequence[bytes]) -> list[str]:
         """The keys among the names."""
         joined = b"\n".join(names)
-        if self._is_known and self._are_plain(names, joined):
-            return iter(joined.decode("ascii").split("\n"))
-        return self._one_by_one(names)
+        if self._is_known and names and self._are_plain(names, joined):
+            return joined.decode("ascii").split("\n")
+        return [key for name in names if (key := _text(name)) is not None and key in self._space]
 
     def _are_plain(self, names: Sequence[bytes], joined: bytes) -> bool:
         lengths = set(map(len, names))
@@ -71,16 +89,20 @@ class Keys:
             len(joined.translate(None, self._legal)) == len(names) - 1  # the line ends
             and 0 not in lengths
             and max(lengths) <= _PLAIN_LENGTH
-            and joined[:1] not in {b".", b"/"}
-            and joined[-1:] != b"/"
-            and not any(pair in joined for pair in (b"\n.", b"\n/", b"/\n", b"//", b"/."))
+            and (b"." not in joined or (joined[0] != _DOT and b"\n." not in joined))
+            and (b"/" not in joined or self._are_plain_paths(joined))
         )
 
-    def _one_by_one(self, names: Sequence[bytes]) -> Iterator[str]:
-        for name in names:
-            try:
-                key = name.decode()
-            except UnicodeDecodeError:
-                continue
-            if key in self._space:
-                yield key
+    def _are_plain_paths(self, joined: bytes) -> bool:
+        return not (
+            joined[0] == _SLASH
+            or joined[-1] == _SLASH
+            or any(pair in joined for pair in (b"\n/", b"/\n", b"//", b"/."))
+        )
+
+
+def _text(name: bytes) -> str | None:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None

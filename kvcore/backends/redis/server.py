@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kvcore.aio.native.bridge import can_wait, current_bridge
@@ -50,6 +50,14 @@ class Server:
         if bridge is None or self._awaited is None:
             return self._link.send_all(commands, again=again)
         return bridge.wait(self._awaited.send_all(commands, again=again))
+
+    def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
+        """Send a command that only reads; ``work`` is done meanwhile, or before; see `Link`."""
+        bridge = current_bridge()
+        if bridge is None or self._awaited is None:
+            return self._link.scan(command, node, work)
+        work()
+        return bridge.wait(self._awaited.send(command, again=True, node=node))
 
     def nodes(self) -> Sequence[Node]:
         """What has to be scanned to see all keys."""

@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar
 from kvcore.backends.redis.clients import Client, Connector, connector_of
 from kvcore.backends.redis.errors import is_wrong_type, told
 from kvcore.backends.redis.links import Command, Word
-from kvcore.backends.redis.listing import Keys, Recent, pattern_of
+from kvcore.backends.redis.listing import Found, pattern_of
 from kvcore.backends.redis.objects import Answer
 from kvcore.backends.redis.scripts import (
     COPY,
@@ -40,7 +40,7 @@ from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, PreconditionFaile
 from kvcore.recipe import StoreRecipe
 from kvcore.ttl import TtlSecs
 
-_SCANNED = 5000  # names a SCAN: 1.5 ms of the server's time
+_SCANNED = 10_000  # names a SCAN: 3 ms of the server's time
 _KEYS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1024 * 1024
 _HASHED_BYTES = 32 * 1024  # what `stat` has hashed in the server: a tenth of a millisecond
@@ -291,23 +291,21 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             start = prefix.encode()
         except UnicodeEncodeError:  # a lone surrogate, which no key has
             return
-        keys, recent = Keys(self._keyspace), Recent()
-        for names in self._scan(start):
-            yield from keys.of(recent.new_of(names))
-
-    def _scan(self, prefix: bytes) -> Iterator[Sequence[bytes]]:
-        pattern: Command = ("MATCH", pattern_of(prefix)) if prefix else ()
+        found = Found(self._keyspace)
+        pattern: Command = ("MATCH", pattern_of(start)) if start else ()
         # TYPE: queues and hashes of other programs are no values.
         rest: Command = (*pattern, "COUNT", _SCANNED, "TYPE", "string")
         for node in self._told(self._server.nodes):
             cursor = 0
             while True:
                 command = ("SCAN", cursor, *rest)
-                answer = self._told(self._server.send, command, again=True, node=node)
-                cursor, names = int(answer[0]), answer[1]
-                yield names
+                answer = self._told(self._server.scan, command, node, found.read)
+                yield from found.keys
+                cursor, found.names = int(answer[0]), answer[1]
                 if not cursor:
                     break
+        found.read()
+        yield from found.keys
 
     def _told(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Answer:
         """Make a call that concerns no single key."""
