@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile as DjangoUpload
 from django.db.models import FileField
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from fastapi import FastAPI
 from flask import Flask, Response
 from kvcore_django.storage import KVStorage
 from kvcore_django.views import aserve, serve
@@ -18,9 +19,18 @@ from kvcore_starlette import StoreMiddleware, StoreResponse
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
+from starlette.websockets import WebSocket
 from werkzeug.datastructures import FileStorage
 
-from kvcore import AsyncStore, DictStore, KeyValueStore, StoredFile, Uploader
+from kvcore import (
+    AsyncKeyValueStore,
+    AsyncStore,
+    AsyncStores,
+    DictStore,
+    KeyValueStore,
+    StoredFile,
+    Uploader,
+)
 
 
 def in_django(request: HttpRequest, file: DjangoUpload[bytes]) -> None:
@@ -62,6 +72,19 @@ async def in_starlette(request: Request, file: UploadFile) -> None:
         store=DictStore(),  # pyright: ignore[reportArgumentType] # an awaited one is needed
     )
     assert_type(StoreResponse(store, "key"), StoreResponse)
+
+
+async def in_fastapi(
+    request: Request, websocket: WebSocket, store: kvcore_starlette.StoreDep
+) -> None:
+    assert_type(store, AsyncKeyValueStore)
+    assert_type(kvcore_starlette.current_store(request), AsyncKeyValueStore)
+    assert_type(kvcore_starlette.current_store(websocket, "media"), AsyncKeyValueStore)
+    assert_type(await kvcore_starlette.NamedStore("media")(request), AsyncKeyValueStore)
+    stores = AsyncStores({"default": "memory://", "ready": store})
+    assert_type(stores["default"], AsyncKeyValueStore)
+    Starlette().add_middleware(StoreMiddleware, stores=stores)
+    FastAPI().add_middleware(StoreMiddleware, stores={"default": store})
 
 
 def without_a_framework(store: KeyValueStore) -> None:

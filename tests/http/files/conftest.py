@@ -73,11 +73,11 @@ def served(kind: str, folder: Path, url: str) -> Iterator[Served]:
         yield Served(ServedApp(server), folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str, str], Served]]:
-    """Servers that run for all tests of a module, each started when first asked for."""
+    """Servers that run for all tests, each started when first asked for."""
     found: dict[tuple[str, str], Served] = {}
     with ExitStack() as stack:
 
