@@ -7,7 +7,7 @@ from itertools import islice
 
 from kvcore.contract import KeyValueStore, Reader, Stat
 from kvcore.contract.streams import read_blocks
-from kvcore.errors import KeyNotFound
+from kvcore.errors import KeyNotFound, VerificationError
 
 # Keys to be remembered at most, some 300 bytes each; where more are, each is asked for by itself.
 _KEYS = 100_000
@@ -59,6 +59,10 @@ class Destination:
                 return not there.read(1)
         except KeyNotFound:
             return False
+        except VerificationError as error:
+            if error.is_told_by(self.store):
+                return False  # nobody can read it: to be replaced
+            raise
 
 
 def _follows(reader: Reader, block: bytes) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -187,7 +188,8 @@ class Transfer:
     def _different(self, keys: Mapping[str, None], values: Mapping[str, Fetched]) -> set[str]:
         """The keys under which something else is there than was put."""
         found = self._dest.get_many(keys)
-        return {key for key in keys if found.get(key) != values[key].data}
+        wrong = {key for key in keys if found.get(key) != values[key].data}
+        return {key for key in wrong if key in found or not _is_over(values[key].stat)}
 
     def _put(
         self, values: Mapping[str, Fetched], tally: _Tally, left: dict[str, None]
@@ -269,7 +271,7 @@ class Transfer:
                 tally.skipped += 1
                 return
             if sha256 is not None:
-                self._verify(key, sha256)
+                self._verify(key, stat, sha256)
         self._copied(stat, tally)
 
     def _counted(self, reader: Reader, sha256: _Hash | None) -> Iterator[bytes]:
@@ -282,7 +284,7 @@ class Transfer:
             total += len(block)
             self._half_way[thread] = total
 
-    def _verify(self, key: str, expected: _Hash) -> None:
+    def _verify(self, key: str, stat: Stat, expected: _Hash) -> None:
         found = hashlib.sha256()
         try:
             with self._dest.open(key) as reader:
@@ -290,6 +292,8 @@ class Transfer:
                     self._check_stop()
                     found.update(block)
         except KeyNotFound:
+            if _is_over(stat):
+                return
             raise self._not_as_put(key) from None
         if found.digest() != expected.digest():
             raise self._not_as_put(key)
@@ -339,3 +343,8 @@ class Transfer:
                 for store in (self._source, self._dest):
                     random_id() in store  # noqa: B015  # raises
                 self._failures = 0
+
+
+def _is_over(stat: Stat) -> bool:
+    """Whether the value was to be gone by now."""
+    return stat.expires is not None and stat.expires <= datetime.now(UTC)

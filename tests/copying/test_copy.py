@@ -3,13 +3,16 @@
 import os
 import threading
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kvcore import (
     CopyReport,
     DictStore,
+    Fetched,
     FilesystemStore,
     HMACDecorator,
     InvalidKey,
@@ -280,6 +283,44 @@ def test_verify_finds_a_storage_that_is_faulty(size: int, broken: type[DictStore
     assert (report.copied, list(report.errors)) == (1, ["bad"])
     assert isinstance(report.errors["bad"], VerificationError)
     assert copy_store(source, broken()).ok
+
+
+@BOTH
+def test_a_value_there_that_nobody_can_read_is_replaced(size: int) -> None:
+    """One without a valid signature is not the same, whatever its size; one here is an error."""
+    inner = DictStore()
+    dest, other = HMACDecorator(b"0" * 32, inner), HMACDecorator(b"1" * 32, inner)
+    other.put("key", b"x" * size)
+    assert dest.stat("key").size == size
+    assert copy_store(DictStore({"key": b"a" * size}), dest).copied == 1
+    assert dest.get("key") == b"a" * size
+    other.put("key", b"x" * size)
+    for there in (b"", b"a" * size):
+        report = copy_store(dest, DictStore({"key": there}))
+        assert isinstance(report.errors["key"], VerificationError)
+
+
+@BOTH
+def test_what_expires_while_it_is_verified_is_no_failure(size: int) -> None:
+    """It was to be gone."""
+
+    class Short(DictStore):
+        def _fetch(self, key: str) -> Any:
+            data, stat = super()._fetch(key)
+            return Fetched(data, stat._replace(expires=datetime.now(UTC) - timedelta(seconds=1)))
+
+    report = copy_store(Short({"bad": b"a" * size}), Forgetting(), verify=True)
+    assert (report.copied, report.ok) == (1, True)
+
+
+@BOTH
+def test_a_broken_value_that_expires(size: int) -> None:
+    """Is put by itself, and reported as any other."""
+    source = DictStore()
+    source.put("bad", b"a" * size, 1000)
+    source.put("good", b"a" * size, 1000)
+    report = copy_store(source, Unwritable())
+    assert (report.copied, list(report.errors)) == (1, ["bad"])
 
 
 def test_a_store_of_small_values_reports_large_ones() -> None:
