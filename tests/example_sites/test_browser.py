@@ -121,9 +121,12 @@ def test_from_sign_in_to_delete_by_keyboard(
     context.close()
 
 
-def test_the_first_stop_skips_the_header(shelf: Shelf, page: Page) -> None:
-    """Tab and Enter lead to the content."""
+def test_the_header_is_small_and_can_be_skipped(shelf: Shelf, page: Page) -> None:
+    """One line on a phone; Tab and Enter lead past it."""
     shelf.sign_in(page)
+    header = page.locator("header").bounding_box()
+    assert header is not None
+    assert header["height"] < 90
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")

@@ -17,6 +17,7 @@ import pytest
 from example_sites import shelf
 from kvcore import store_from_url
 from tests.http.clients import ELSEWHERE, Site
+from tests.redis_servers import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
@@ -111,3 +112,26 @@ def test_the_demo_takes_another_store(tmp_path: Path) -> None:
         assert "http://" not in printed
         assert demo.wait(30) != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pictures_come_along(tmp_path: Path, empty_valkey: RedisServer) -> None:
+    """A folder, then `kvcore cp`, then Redis: all three sites show what was there before."""
+    with running_demo(tmp_path) as (_, printed):
+        uploaded = [use(url) for url in URL.findall(printed)]
+    redis = empty_valkey.url()
+    copy = ["-m", "kvcore.cli", "cp", "fs://build/demo", redis, "--verify"]
+    said = subprocess.run(
+        [sys.executable, *copy], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert said.returncode == 0, said.stderr
+    assert "copied 6 values" in said.stdout
+    with running_demo(tmp_path, KVCORE_DEMO_STORE=redis) as (_, printed):
+        for url in URL.findall(printed):
+            site = RealSite(url)
+            shown = re.findall('<a href="/view/([^"]+)"', site.get("/").text)
+            assert shown == sorted(uploaded, reverse=True)
+            for name in shown:
+                assert site.get(f"/pictures/{name}").body == PNG
+        for name in uploaded:  # they are Ann's there, too
+            assert site.post("/delete", {"picture": name}).status == 303
+    assert empty_valkey.direct.dbsize() == 0
