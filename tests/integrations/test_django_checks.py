@@ -50,6 +50,7 @@ def found() -> Iterator[tuple[str, str]]:
     for message in checks.check_stores():
         assert isinstance(message, CheckMessage)
         assert message.is_serious()
+        assert message.hint, "what to do about it"
         yield str(message.id), getattr(message.obj, "name", None) or message.msg
 
 

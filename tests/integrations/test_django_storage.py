@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, default_storage, storages
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db.migrations.writer import MigrationWriter
 from django.utils.functional import lazy
 from kvcore_django.storage import KVStorage
@@ -161,6 +161,15 @@ def test_content_need_not_be_more_than_django_asks(
     storage.save("slow", Slow(b"12345"))
     storage.save("answer", File(Answer()))
     assert values(store) == {"text": "ü\n".encode(), "slow": b"12345", "answer": b"one two"}
+
+
+def test_the_type_is_that_of_the_bytes(storage: KVStorage, store: KeyValueStore) -> None:
+    """Where a store keeps one; what the client said of its upload is not believed."""
+    page = SimpleUploadedFile("cat.png", b"<html><script>", content_type="image/png")
+    cat = SimpleUploadedFile("cat.html", b"GIF89a", content_type="text/html")
+    for upload, found in ((page, "text/html"), (cat, "image/gif")):
+        stat = store.with_keys("path").stat(storage.save(upload.name, upload))
+        assert stat.content_type == (found if store.capabilities.content_type else None)
 
 
 def test_content_is_saved_from_its_start(storage: KVStorage, store: KeyValueStore) -> None:

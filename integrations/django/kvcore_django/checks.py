@@ -79,7 +79,8 @@ class _Storages:
         except (KvcoreError, ImproperlyConfigured, TypeError) as error:
             wrong = str(error)
         if wrong:
-            yield checks.Error(f"STORAGES[{alias!r}]: {wrong}", id="kvcore.E002")
+            hint = "Correct its OPTIONS, or name the store in KVCORE_STORES."
+            yield checks.Error(f"STORAGES[{alias!r}]: {wrong}", hint=hint, id="kvcore.E002")
         else:
             self._named[alias] = storage
 
@@ -102,7 +103,8 @@ class _Storages:
         self._used.add(id(storage))
         wrong = _unknown(storage.store_name, self._stores)
         if wrong:
-            yield checks.Error(f"its storage: {wrong}", obj=field, id="kvcore.E002")
+            hint = "Correct the storage of this field, or name the store in KVCORE_STORES."
+            yield checks.Error(f"its storage: {wrong}", hint=hint, obj=field, id="kvcore.E002")
         elif generated is None and not self._can_create(storage):
             yield _cannot_create("a file under a chosen name", field)
 
