@@ -7,7 +7,7 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from kvcore import KeyValueStore, Reader, StoreDecorator, WriteOptions, Writer
 from kvcore.contract import PLAIN
@@ -108,7 +108,7 @@ class _GatedWriter(Writer):
 class _Idle(selectors.DefaultSelector):
     """Opens a gate as soon as the event loop has nothing to do but wait."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Openable) -> None:
         super().__init__()
         self.gate = gate
         self.armed = False
@@ -128,10 +128,25 @@ class _Idle(selectors.DefaultSelector):
         return self.polls > _MANY_POLLS
 
 
+class Openable(Protocol):
+    """A `Gate`, or what can be opened as one."""
+
+    @property
+    def opened(self) -> Settable:
+        """To be set."""
+
+
+class Settable(Protocol):
+    """An event."""
+
+    def set(self) -> None:
+        """Let go what waits for it."""
+
+
 class IdleLoop:
     """Runs a test in an event loop that can open a gate."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Openable) -> None:
         self._selector = _Idle(gate)
 
     def open_gate_when_idle(self) -> None:

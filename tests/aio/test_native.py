@@ -30,6 +30,7 @@ from kvcore import (
 )
 from kvcore.aio.native import Bridge, current_bridge
 from tests.aio.cancelling import WAYS, Way, a_moment
+from tests.aio.gated import IdleLoop
 from tests.aio.remote import RemoteStore
 
 SECRET = "a secret of 32 bytes, or of more."
@@ -247,6 +248,28 @@ def test_nothing_stays_alive_behind_a_call() -> None:
     assert sys.getrefcount(value) == references
 
 
+def test_one_call_after_another_uses_one_stack() -> None:
+    """Also after an error: a new one takes memory from the system, longer than the call."""
+    stacks: list[Bridge | None] = []
+
+    class Noting(RemoteStore):
+        def _get(self, key: str) -> bytes:
+            stacks.append(current_bridge())
+            return super()._get(key)
+
+    store = async_store(Noting({"key": b"value"}))
+
+    async def main() -> None:
+        for _ in range(5):
+            await store.get("key")
+            with pytest.raises(KeyNotFound):
+                await store.get("missing")
+
+    asyncio.run(main())
+    assert len(stacks) == 10
+    assert len(set(map(id, stacks))) == 1
+
+
 def test_a_thread_that_ends_takes_its_stacks_along() -> None:
     """Event loops in short-lived threads, as `async_to_sync` makes them, leave nothing behind."""
     store = async_store(RemoteStore({"key": b"value"}))
@@ -361,43 +384,48 @@ def test_a_cancellation_is_raised_where_the_call_waits(work: Work, way: Way) -> 
     gc.collect()  # a writer that was left open would warn
 
 
+class WhenIdle:
+    """A gate for `IdleLoop`: opened, the server answers."""
+
+    def __init__(self) -> None:
+        self.opened = self
+        self.server: Server | None = None
+
+    def set(self) -> None:
+        assert self.server is not None
+        asyncio.get_running_loop().call_soon_threadsafe(self.server.answers.set)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_cleaning_up_outlasts_a_cancellation(way: Way) -> None:
-    """What ``aclose`` does is done before the caller is let go."""
+    """What ``aclose`` does is done before the caller is let go, and the loop does not spin."""
+    gate = WhenIdle()
+    loop = IdleLoop(gate)
+    log: list[str] = []
+
+    class Closing(RemoteStore):
+        def _close(self) -> None:
+            super()._close()
+            log.append("closed")
 
     async def main() -> None:
-        server = Server()
-        closed: list[bool] = []
-        answering: list[asyncio.Task[None]] = []
-
-        async def after_all_cancellations() -> None:
-            for _ in range(5):
-                await a_moment()
-            assert closed == []
-            server.answers.set()
-
-        class Closing(RemoteStore):
-            def _close(self) -> None:
-                super()._close()
-                closed.append(True)
-
-        inner = Closing(answer=server)
-        store = async_store(inner)
+        gate.server = server = Server()
+        store = async_store(Closing(answer=server))
 
         async def closing() -> None:
             try:
                 await store.aclose()
             finally:
-                assert closed == [True]
+                log.append("released")
 
         async def in_the_call() -> None:
             await server.has(1)
-            answering.append(asyncio.create_task(after_all_cancellations()))
+            loop.open_gate_when_idle()
 
         await way(closing(), in_the_call)
-        assert closed == [True]
 
-    asyncio.run(main())
+    loop.run(main)
+    assert log == ["closed", "released"]
 
 
 def test_two_tasks_that_write_to_one_writer_take_turns() -> None:

@@ -37,6 +37,8 @@ class _Stack(greenlet, Bridge):
 
     def __init__(self) -> None:
         super().__init__(_make_calls)
+        self._caller = getcurrent()
+        self.switch()  # to where it waits for calls: what it begins with stays alive with it
 
     def begin(
         self, call: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
@@ -83,11 +85,11 @@ class _Stack(greenlet, Bridge):
             del error  # its traceback holds this frame
 
 
-def _make_calls(
-    call: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> None:
+def _make_calls() -> None:
     """What runs on a stack. No method of it: a frame that holds its own stack is never freed."""
+    caller = cast("_Stack", getcurrent()).end(None, None)
     while True:
+        call, args, kwargs = caller.switch(None)
         result = error = None
         try:
             result = call(*args, **kwargs)
@@ -97,7 +99,6 @@ def _make_calls(
             error = raised
         caller = cast("_Stack", getcurrent()).end(result, error)
         del call, args, kwargs, result, error  # an idle stack keeps nothing alive
-        call, args, kwargs = caller.switch(None)
 
 
 find_by(getcurrent)
