@@ -14,8 +14,6 @@ from benchmarks.row import Row
 from benchmarks.show import MIB
 from tests import servers
 
-_REQUESTS = 5  # in each piece of work
-
 
 def serve(start: Callable[..., servers.Running], needs: str, ours: str, place: Place) -> Contest:
     """A server that runs, asked for the same file in two ways; ``ours`` is the path of one."""
@@ -28,10 +26,11 @@ def serve(start: Callable[..., servers.Running], needs: str, ours: str, place: P
     running = start(env={"KVCORE_BENCH_FOLDER": folder})
     server = running.__enter__()
     place.at_the_end(lambda: running.__exit__(None, None, None))
-    return {RAW: _sample(server, "/raw"), OURS: _sample(server, ours)}
+    requests = place.operations
+    return {RAW: _sample(server, "/raw", requests), OURS: _sample(server, ours, requests)}
 
 
-def _sample(server: servers.Server, path: str) -> Sample:
+def _sample(server: servers.Server, path: str, requests: int) -> Sample:
     buffer = bytearray(MIB)
 
     def sample() -> float:
@@ -44,11 +43,11 @@ def _sample(server: servers.Server, path: str) -> Sample:
                 return response
 
             start = float(asked("/cpu").read())
-            for _ in range(_REQUESTS):
+            for _ in range(requests):
                 response = asked(path)
                 while response.readinto(buffer):
                     pass
-            return (float(asked("/cpu").read()) - start) / _REQUESTS
+            return (float(asked("/cpu").read()) - start) / requests
 
     return sample
 
@@ -68,7 +67,8 @@ def _row(
     against: str,
     ours: str = "/kvcore",
 ) -> Row:
-    return Row(name, partial(serve, start, needs, ours), {TMPFS: 1.0}, against, most_rounds=15)
+    contest = partial(serve, start, needs, ours)
+    return Row(name, contest, {TMPFS: 1.0}, against, operations=20, most_rounds=15)
 
 
 _FILE = "FileResponse"
