@@ -1,6 +1,7 @@
 """What is Starlette's own: the middleware, the lifespan, `StoreResponse`, FastAPI."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from kvcore import AsyncStore, AsyncStores, ConfigError, DictStore, StoreError
+from tests.redis_servers import RedisServer
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
@@ -109,6 +111,40 @@ def test_a_store_that_cannot_be_built_is_told_at_the_start() -> None:
         anyio.run(start)
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
     assert "not mounted" in sent[0]["message"]
+
+
+def test_stores_with_an_async_client_start_no_threads(empty_valkey: RedisServer) -> None:
+    """Uploads and downloads of Redis wait in the event loop, and are closed with the lifespan."""
+    before = set(threading.enumerate())
+    seen: set[threading.Thread] = set()
+
+    async def upload(request: Request) -> Response:
+        async with request.form() as form:
+            key = await save_upload(form["picture"], request=request)  # type: ignore[arg-type]
+        seen.update(threading.enumerate())
+        return PlainTextResponse(key)
+
+    async def download(request: Request) -> Response:
+        assert current_store(request).capabilities.native_async
+        return StoreResponse("default", request.path_params["key"])
+
+    async def count(_: Request) -> Response:
+        seen.update(threading.enumerate())
+        return PlainTextResponse("")
+
+    app = new_app(
+        {"default": empty_valkey.url()},
+        Route("/", upload, methods=["POST"]),
+        Route("/count", count),
+        Route("/{key}", download),
+    )
+    with TestClient(app) as client:
+        for _ in range(3):
+            key = client.post("/", files={"picture": ("a.png", PNG[:5000])}).text
+            assert client.get(f"/{key}").content == PNG[:5000]
+        client.get("/count")
+    ours = {thread.name for thread in seen - before if thread.name.startswith("kvcore")}
+    assert ours == set()
 
 
 def test_the_server_is_told_which_store_it_is() -> None:

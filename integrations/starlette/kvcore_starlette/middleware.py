@@ -83,7 +83,7 @@ class StoreMiddleware:
 
 
 def current_store(
-    connection: HTTPConnection, store: str | AsyncKeyValueStore = "default"
+    connection: HTTPConnection, name: str | AsyncKeyValueStore = "default"
 ) -> AsyncKeyValueStore:
     """A store of a request (or websocket) by its name; an awaited store is taken as it is.
 
@@ -91,7 +91,7 @@ def current_store(
     ``pictures/cat.png`` (the key space ``path``). Raises `kvcore.ConfigError` for a name that is
     not there, ``RuntimeError`` where no `StoreMiddleware` stands around.
     """
-    return find_store(store, connection.scope)
+    return find_store(name, connection.scope)
 
 
 def find_store(
