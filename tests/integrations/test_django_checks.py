@@ -17,7 +17,7 @@ from kvcore_django.storage import KVStorage
 from kvcore_django.views import aserve
 from pytest_django import Settings
 
-from kvcore import Capabilities, DictStore
+from kvcore import Capabilities, DictStore, MissingDependency
 
 BACKEND = "kvcore_django.storage.KVStorage"
 OF_ITS_OWN = {"BACKEND": BACKEND, "OPTIONS": {"url": "memory://"}}
@@ -82,6 +82,7 @@ def test_a_wrong_storage_is_told(settings: Settings) -> None:
         "named": {"BACKEND": BACKEND},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
         "gone": {"BACKEND": "no.such.Storage"},
+        "empty": {},
     }
     settings.STORAGES = others
     call_command("check")
@@ -95,6 +96,20 @@ def test_a_wrong_storage_is_told(settings: Settings) -> None:
         settings.STORAGES = {**others, "media": {"BACKEND": BACKEND, "OPTIONS": options}}
         with pytest.raises(SystemCheckError, match=rf"(?s)kvcore\.E002.*media.*{told}"):
             call_command("check")
+
+
+class Bare(KVStorage):
+    """Wants a library that is not installed."""
+
+    def __init__(self) -> None:
+        raise MissingDependency("'redis' is not installed: pip install 'kvcore[redis]'")
+
+
+def test_a_missing_library_is_told(settings: Settings) -> None:
+    """It is an `ImportError`, but not one of a backend that is not there."""
+    settings.STORAGES = {**settings.STORAGES, "bare": {"BACKEND": f"{__name__}.Bare"}}
+    with pytest.raises(SystemCheckError, match=r"kvcore\.E002.*bare.*kvcore\[redis\]"):
+        call_command("check")
 
 
 def test_a_wrong_storage_of_a_field_is_told(settings: Settings, app: Apps) -> None:

@@ -74,10 +74,10 @@ class _Storages:
                 return
             storage = cast("KVStorage", storages[alias])
             wrong = _unknown(storage.store_name, self._stores)
-        except ImportError:
-            return  # Django's to tell
         except (KvcoreError, ImproperlyConfigured, TypeError) as error:
             wrong = str(error)
+        except (ImportError, KeyError):
+            return  # Django's to tell
         if wrong:
             hint = "Correct its OPTIONS, or name the store in KVCORE_STORES."
             yield checks.Error(f"STORAGES[{alias!r}]: {wrong}", hint=hint, id="kvcore.E002")

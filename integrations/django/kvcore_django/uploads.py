@@ -65,10 +65,11 @@ class KeyGenerator:
         self.template = template
         self._template = Template(template, fields=("id", "ext"))
         self._template.check(PATH, id="0", ext=".bin")
-        self.max_length = len(self._fill(random_id(), _LONGEST_EXTENSION))
+        self.max_length: int = len(self._fill(random_id(), _LONGEST_EXTENSION))
         if self.max_length > _MAX_LENGTH:
             raise ValueError(
-                f"the template {template!r} makes keys of {self.max_length} characters"
+                f"the template {template!r} makes keys of {self.max_length} characters;"
+                f" a field takes {_MAX_LENGTH}, and Django would cut the rest, or refuse it"
             )
 
     def _fill(self, id_: str, extension: str) -> str:
