@@ -142,6 +142,19 @@ def test_two_workers_see_each_others_files(tmp_path: Path) -> None:
         assert set(json.loads(site.get("/keys").text)) == set(made)
 
 
+def test_a_server_may_read_what_it_could_have_sent_by_the_kernel(tmp_path: Path) -> None:
+    """With TLS, or told not to, gunicorn reads the file that it was handed: the same bytes."""
+    env = {"KVCORE_STORES": json.dumps({"default": f"fs://{tmp_path}"})}
+    app = "tests.http.files.apps.flask:create_app()"
+    with gunicorn(app, env=env, options=("--no-sendfile",)) as server:
+        site = ServedApp(server)
+        for data in (PNG, LARGE):
+            key = site.upload(data, to="/huge").text
+            assert site.get(f"/files/{key}").body == data
+            assert site.get(f"/files/{key}", {"Range": "bytes=-9999"}).body == data[-9999:]
+        assert server.complaints == ""
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_server_that_is_stopped_complains_of_nothing(kind: str, tmp_path: Path) -> None:
     """Stores are opened and closed with it: no traceback, nothing that was left open."""
