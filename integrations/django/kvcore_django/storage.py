@@ -51,6 +51,13 @@ class KVStorage(Storage):
 
     In migrations a ``url`` appears without secrets; there a name is the better choice. A store
     object does for tests, but not for the field of a model, as a migration cannot hold it.
+
+    >>> from django.core.files.base import ContentFile
+    >>> storage = KVStorage(url="memory://", location="letters")
+    >>> storage.save("a.txt", ContentFile(b"Dear all"))
+    'a.txt'
+    >>> storage.save("a.txt", ContentFile(b"Dear both"))
+    'a_....txt'
     """
 
     def __init__(

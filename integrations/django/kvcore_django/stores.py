@@ -70,6 +70,10 @@ def current_store(store: str | KeyValueStore | Storage = "default") -> KeyValueS
 
     What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
     `kvcore.ConfigError` for a name that is not there and for a configuration that is wrong.
+
+    >>> from kvcore import DictStore
+    >>> current_store(DictStore()).put("pictures/cat.png", b"...")
+    'pictures/cat.png'
     """
     if isinstance(store, str):
         return _configured[store]

@@ -32,6 +32,11 @@ def save_upload(
     ``store`` is a name in ``KVCORE_STORES``, a store, or the `KVStorage` of a field; the other
     options and the errors are those of `kvcore.Uploader`. A refused upload leaves nothing behind;
     `kvcore.uploads.http_status` tells the status to answer its `UploadRefused` with.
+
+    >>> from django.core.files.base import ContentFile
+    >>> from kvcore import DictStore
+    >>> save_upload(ContentFile(b"GIF89a", name="my cat.png"), store=DictStore())
+    '....gif'
     """
     uploader = Uploader(
         current_store(store), template=template, max_bytes=max_bytes, content_types=content_types

@@ -51,6 +51,12 @@ def serve(
 
     Raises ``PermissionDenied`` (403) where ``permission`` gives false, which may also raise what it
     likes, and ``Http404`` for a missing key.
+
+    >>> from django.test import RequestFactory
+    >>> from kvcore import DictStore
+    >>> response = serve(RequestFactory().get("/"), "a.txt", DictStore({"a.txt": b"hello"}))
+    >>> response["Content-Type"], b"".join(response)
+    ('text/plain; charset=utf-8', b'hello')
     """
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
