@@ -61,15 +61,16 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def refuse_too_large(get_response: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
-    """A middleware: Django has no limit for files."""
+    """A middleware: Django itself has no limit for files."""
 
     def checked(request: HttpRequest) -> HttpResponseBase:
-        max_bytes = settings.SHELF_MAX_BYTES
-        if shelf.announces_too_much(request.headers.get("Content-Length"), max_bytes):
-            if "person" not in request.session:
-                return redirect("/sign-in")
-            return gallery(request, 413, shelf.too_large(max_bytes))
-        return get_response(request)
+        length, max_bytes = request.headers.get("Content-Length"), settings.SHELF_MAX_BYTES
+        if request.method != "POST" or shelf.may_be_received(length, max_bytes):
+            return get_response(request)
+        message = shelf.too_large(max_bytes)
+        if "person" in request.session:
+            return gallery(request, 413, message)
+        return page(request, "shelf/message.html", 413, message=message)
 
     return checked
 

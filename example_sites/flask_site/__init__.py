@@ -156,7 +156,9 @@ def delete() -> AnyResponse:
 
 @site.app_errorhandler(HTTPException)
 def explain(error: HTTPException) -> Response:
-    if isinstance(error, RequestEntityTooLarge):
-        return gallery(413, shelf.too_large(current_app.config["MAX_BYTES"]))
     message = shelf.NOT_FOUND if isinstance(error, NotFound) else error.description
+    if isinstance(error, RequestEntityTooLarge):
+        message = shelf.too_large(current_app.config["MAX_BYTES"])
+        if "person" in session:
+            return gallery(413, message)
     return page("shelf/message.html", error.code or 500, message=message)

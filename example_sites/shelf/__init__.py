@@ -24,7 +24,7 @@ FILES = "shelf/pictures/"
 RECORDS = "shelf/records/"
 
 FORM_BYTES = 100_000
-"""What a form may have besides its picture. A request that announces more is not received."""
+"""What a form may have besides its picture; one that announces more is not received."""
 
 SHOWN = 24
 """How many pictures a page shows."""
@@ -158,14 +158,14 @@ def too_large(max_bytes: int) -> str:
     return f"That file is too large: the shelf takes up to {most}. Nothing was stored."
 
 
-def announces_too_much(content_length: str | None, max_bytes: int) -> bool:
-    """Whether a request says that it is too large, so that nobody needs to receive it.
+def may_be_received(content_length: str | None, max_bytes: int) -> bool:
+    """Whether a form says how long it is, as browsers do, and is not too long.
 
-    >>> announces_too_much("123456789", 1_000_000), announces_too_much(None, 1_000_000)
+    >>> may_be_received("999", 1_000_000), may_be_received("123456789", 1_000_000)
     (True, False)
     """
     length = content_length or ""
-    return length.isdecimal() and int(length[:18]) > max_bytes + FORM_BYTES
+    return length.isdecimal() and int(length[:18]) <= max_bytes + FORM_BYTES
 
 
 def person(name: str) -> str:

@@ -34,14 +34,15 @@ def create_app(
     app = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=shelf.STATIC)),
-            Route("/sign-in", sign_in, methods=["GET", "POST"]),
-            Route("/sign-out", sign_out, methods=["POST"]),
+            Route("/sign-in", ask_name),
+            Route("/sign-in", our_form(sign_in), methods=["POST"]),
+            Route("/sign-out", our_form(sign_out), methods=["POST"]),
             Route("/", signed_in(gallery)),
-            Route("/", signed_in(upload), methods=["POST"]),
+            Route("/", our_form(signed_in(upload)), methods=["POST"]),
             Route("/view/{name}", signed_in(view)),
             Route("/pictures/{name}", signed_in(show)),
             Route("/download/{name}", signed_in(download)),
-            Route("/delete", signed_in(delete), methods=["POST"]),
+            Route("/delete", our_form(signed_in(delete)), methods=["POST"]),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=settings.HOSTS),
@@ -84,10 +85,7 @@ async def find(request: Request, name: str) -> Picture:
 
 
 def signed_in(endpoint: Endpoint) -> Endpoint:
-    """For those who are signed in, and not by pages of other sites in their name."""
-
     async def checked(request: Request) -> Response:
-        refuse_foreign(request)
         if "person" not in request.session:
             return RedirectResponse("/sign-in", 303)
         return await endpoint(request)
@@ -95,15 +93,25 @@ def signed_in(endpoint: Endpoint) -> Endpoint:
     return checked
 
 
-def refuse_foreign(request: Request) -> None:
-    if request.method == "POST" and shelf.is_foreign(request.headers.get):
-        raise HTTPException(403, shelf.FOREIGN)
+def our_form(endpoint: Endpoint) -> Endpoint:
+    """For POST: only by our own pages, and not too much."""
+
+    async def checked(request: Request) -> Response:
+        if shelf.is_foreign(request.headers.get):
+            raise HTTPException(403, shelf.FOREIGN)
+        max_bytes = request.app.state.max_bytes
+        if not shelf.may_be_received(request.headers.get("Content-Length"), max_bytes):
+            raise HTTPException(413, shelf.too_large(max_bytes))
+        return await endpoint(request)
+
+    return checked
+
+
+async def ask_name(request: Request) -> Response:
+    return page(request, "shelf/sign_in.html")
 
 
 async def sign_in(request: Request) -> Response:
-    refuse_foreign(request)
-    if request.method != "POST":
-        return page(request, "shelf/sign_in.html")
     async with request.form() as form:
         person = shelf.person(str(form.get("name", "")))
     if not person:
@@ -113,7 +121,6 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    refuse_foreign(request)
     request.session.clear()
     return RedirectResponse("/sign-in", 303)
 
@@ -129,9 +136,6 @@ async def gallery(
 
 
 async def upload(request: Request) -> Response:
-    max_bytes = request.app.state.max_bytes
-    if shelf.announces_too_much(request.headers.get("Content-Length"), max_bytes):
-        return await gallery(request, 413, shelf.too_large(max_bytes))
     async with request.form(max_files=1, max_fields=10) as form:
         file, title = form.get("picture"), str(form.get("title", ""))
         if not isinstance(file, UploadFile) or not file.filename:
@@ -141,7 +145,7 @@ async def upload(request: Request) -> Response:
                 file,
                 request=request,
                 template=shelf.template(),
-                max_bytes=max_bytes,
+                max_bytes=request.app.state.max_bytes,
                 content_types=PICTURES,
             )
         except UploadRefused as error:
@@ -181,6 +185,8 @@ async def delete(request: Request) -> Response:
 async def explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = shelf.NOT_FOUND if error.status_code == 404 else error.detail
+    if error.status_code == 413 and "person" in request.session:
+        return await gallery(request, 413, message)
     return page(request, "shelf/message.html", error.status_code, message=message)
 
 

@@ -370,6 +370,22 @@ def test_too_large_leaves_nothing(site: Site, max_bytes: int, excess: int) -> No
 
 
 @whatever_the_store
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/delete"])
+def test_no_form_may_be_endless(site: Site, max_bytes: int, path: str) -> None:
+    """None is received that announces too much; who is nobody is not shown the shelf for it."""
+    site.put("a.png", PNG, title="Secret")
+    huge = ("x.png", bytes(2 * max_bytes), "image/png")
+    answer = site.post(path, {"name": "Eve"}, huge)
+    assert answer.status == 413
+    assert "too large" in answer.text
+    site.post("/sign-out")
+    answer = site.post(path, {"name": "Eve"}, huge)
+    assert answer.status in {303, 413}
+    assert "Secret" not in answer.text
+    assert len(stored(site)) == 2
+
+
+@whatever_the_store
 @pytest.mark.parametrize("picture", [None, ("", b"", "application/octet-stream")])
 def test_no_file_chosen_is_told(site: Site, picture: Upload | None) -> None:
     """A form without a file, as scripts send it and as browsers do, is explained."""
