@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,10 +77,14 @@ class RedisServer:
     """A server; ``arguments`` are added to its command line."""
 
     def __init__(self, binary: str, folder: Path, *arguments: str) -> None:
-        self._binary = binary
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._client: redis.Redis | None = None
+        self._begin = [binary]
+        self._common = [
+            *("--bind", HOST, "--dir", str(folder), "--unixsocket", str(folder / "s")),
+            *("--save", "", "--appendonly", "no", "--daemonize", "no"),
+        ]
         self.folder = folder
         self.port = 0
         self.socket = str(folder / "s")
@@ -101,7 +105,7 @@ class RedisServer:
         last = b""
         for _ in range(_TRIES):  # another process may take the free port
             port = self.port or free_port()
-            command = [self._binary, "--port", str(port), *self._common(), *self._arguments]
+            command = [*self._begin, "--port", str(port), *self._common, *self._arguments]
             log = self.folder / "log"
             with log.open("wb") as file:
                 self._process = subprocess.Popen(command, stdout=file, stderr=file, cwd=self.folder)
@@ -110,12 +114,7 @@ class RedisServer:
                 return self
             self.kill()
             last = log.read_bytes()[-2000:]
-        raise RuntimeError(f"{self._binary} did not start: {last!r}")
-
-    def _common(self) -> list[str]:
-        persistence = ["--save", "", "--appendonly", "no"]
-        place = ["--bind", HOST, "--dir", str(self.folder), "--unixsocket", self.socket]
-        return [*place, *persistence, "--daemonize", "no", "--databases", "16"]
+        raise RuntimeError(f"{self._begin[0]} did not start: {last!r}")
 
     def _answers(self, port: int) -> bool:
         assert self._process is not None
@@ -192,6 +191,55 @@ def running(kind: str, *arguments: str) -> Iterator[RedisServer]:
             yield server.start()
         finally:
             server.stop()
+
+
+class SentinelServer(RedisServer):
+    """What does not store, but watches over a primary, which it calls ``main``."""
+
+    def __init__(self, binary: str, folder: Path, primary: RedisServer) -> None:
+        super().__init__(binary, folder)
+        config = folder / "sentinel.conf"
+        config.write_text(f"sentinel monitor main {HOST} {primary.port} 1\n")
+        self._begin = [binary, str(config), "--sentinel"]
+        self._common = ["--bind", HOST, "--dir", str(folder)]
+
+
+@contextmanager
+def running_sentinel(primary: RedisServer) -> Iterator[SentinelServer]:
+    """A sentinel over a server."""
+    with TemporaryDirectory(prefix="kvcore-") as folder:
+        server = SentinelServer(valkey_server(), Path(folder), primary)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def running_cluster(nodes: int = 3, slots: int = 16384) -> Iterator[list[RedisServer]]:
+    """Primaries that share the slots."""
+    with ExitStack() as stack:
+        servers: list[RedisServer] = []
+        for number in range(nodes):
+            bus = free_port()
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(bus))
+            server = stack.enter_context(running("valkey", *options))
+            first, last = number * slots // nodes, (number + 1) * slots // nodes - 1
+            server.direct.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+            for other in servers:
+                other.direct.execute_command("CLUSTER MEET", HOST, server.port, bus)
+            servers.append(server)
+        until = time.monotonic() + START_SECS
+        while not all(map(_is_whole, servers)):
+            assert time.monotonic() < until, "the nodes do not find each other"
+            time.sleep(_POLL_SECS)
+        yield servers
+
+
+def _is_whole(server: RedisServer) -> bool:
+    info = server.direct.cluster("info")
+    return info["cluster_state"] == "ok" and info["cluster_slots_ok"] == "16384"
 
 
 class ServerClock(Clock):

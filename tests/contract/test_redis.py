@@ -12,13 +12,12 @@ from kvcore import (
     KeyValueStore,
     PrefixDecorator,
     RedisStore,
-    URLEncodeKeysDecorator,
     async_store,
     store_from_url,
 )
 from kvcore.aio.native import NativeStore
 from kvcore.testing import BlockingStore, Clock, StoreContract, StoreMachine
-from tests.contract.stacks import SECRET, Stack
+from tests.contract.stacks import SECRET
 from tests.redis_servers import RedisServer, ServerClock, running
 from tests.soak import count
 
@@ -65,35 +64,15 @@ class TestRedis(OnServer):
     pass
 
 
-class TestRedisOfPaths(OnServer):
-    keys = "path"
-
-
-class TestRedisBySocket(OnServer):
-    def open(self, server: RedisServer) -> Any:
-        return store_from_url(f"redis+socket://{server.socket}")
-
-
 class TestRedisByClient(OnServer):
+    keys = "path"
     pickles = False
 
     def open(self, server: RedisServer) -> Any:
-        return RedisStore(server.client())
+        return RedisStore(server.client(), keys=self.keys)
 
     def reopen(self, store: Any) -> Any:
         return store.with_keys(store.keyspace)
-
-
-class TestRedisByForeignClient(TestRedisByClient):
-    """A subclass of the client: it may do things its own way, so it does all of them."""
-
-    def open(self, server: RedisServer) -> Any:
-        import redis
-
-        class Client(redis.Redis):
-            pass
-
-        return RedisStore(Client(port=server.port, socket_timeout=10))
 
 
 @pytest.fixture(scope="module")
@@ -118,24 +97,15 @@ class TestRedisOfSystem(OnServer):
         return store_from_url(url)
 
 
-class TestPrefixOverRedis(OnServer, Stack):
-    def around(self, inner: KeyValueStore) -> KeyValueStore:
-        return PrefixDecorator("media-", inner)
-
+class TestRedisInThreads(OnServer):
     def open(self, server: RedisServer) -> Any:
-        return self.around(super().open(server))
+        return BlockingStore(AsyncStore(super().open(server)))
 
 
-class TestSignedRedis(OnServer):
-    increments = False
-    secrets = (SECRET,)
-
-    def open(self, server: RedisServer) -> Any:
-        return URLEncodeKeysDecorator(HMACDecorator(SECRET, super().open(server)))
-
-
-class Native(OnServer):
+class TestNativeRedis(OnServer):
     """Awaited, without threads."""
+
+    keys = "path"
 
     def open(self, server: RedisServer) -> Any:
         return BlockingStore(self.awaited(server))
@@ -144,25 +114,22 @@ class Native(OnServer):
         return BlockingStore(self.awaited(self._server), store._runner)
 
     def awaited(self, server: RedisServer) -> NativeStore:
-        awaited = async_store(super().open(server))
+        awaited = async_store(self.around(super().open(server)))
         assert isinstance(awaited, NativeStore)
         return awaited
 
-
-class TestNativeRedis(Native):
-    pass
-
-
-class TestNativeRedisByClient(Native):
-    pickles = False
-
-    def awaited(self, server: RedisServer) -> NativeStore:
-        return NativeStore(RedisStore(server.client()))
+    def around(self, inner: KeyValueStore) -> KeyValueStore:
+        return inner
 
 
-class TestRedisInThreads(OnServer):
-    def open(self, server: RedisServer) -> Any:
-        return BlockingStore(AsyncStore(super().open(server)))
+class TestNativeStack(TestNativeRedis):
+    """The same with signatures and a prefix."""
+
+    increments = False
+    secrets = (SECRET,)
+
+    def around(self, inner: KeyValueStore) -> KeyValueStore:
+        return HMACDecorator(SECRET, PrefixDecorator("media/", inner))
 
 
 SETTINGS = hypothesis.settings(

@@ -51,13 +51,19 @@ class Server:
             return self._link.send_all(commands, again=again)
         return bridge.wait(self._awaited.send_all(commands, again=again))
 
-    def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
-        """Send a command that only reads; ``work`` is done meanwhile, or before; see `Link`."""
+    def scan(
+        self, command: Command, node: Node, work: Callable[[], object]
+    ) -> tuple[int, Sequence[bytes]]:
+        """Send a SCAN; ``work`` is done meanwhile, or before. Returns the next cursor and names."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.scan(command, node, work)
-        work()
-        return bridge.wait(self._awaited.send(command, again=True, node=node))
+            cursor, names = self._link.scan(command, node, work)
+        else:
+            work()
+            cursor, names = bridge.wait(self._awaited.send(command, again=True, node=node))
+        if isinstance(cursor, dict):  # clients of a cluster tell one for each node that was asked
+            (cursor,) = cursor.values()
+        return int(cursor), names
 
     def nodes(self) -> Sequence[Node]:
         """What has to be scanned to see all keys."""

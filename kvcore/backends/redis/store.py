@@ -299,9 +299,9 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             cursor = 0
             while True:
                 command = ("SCAN", cursor, *rest)
-                answer = self._told(self._server.scan, command, node, found.read)
+                cursor, names = self._told(self._server.scan, command, node, found.read)
                 yield from found.keys
-                cursor, found.names = int(answer[0]), answer[1]
+                found.names = names
                 if not cursor:
                     break
         found.read()

@@ -78,7 +78,7 @@ def awaited_link(
 
 
 def _carried(options: Mapping[str, Any], awaited: Library) -> dict[str, Any] | None:
-    """The options for an async connection; ``None`` if there is one that it does not know."""
+    """The options for an async connection; ``None`` if something goes with a synchronous one."""
     if any(options.get(name) is not None for name in _BOUND):
         return None
     carried = {
@@ -133,7 +133,9 @@ async def _close_sentinel_pool(pool: Pool) -> None:
 
 def _cluster_of(client: AnyClient, library: Library, awaited: Library) -> Callable[[], Pool] | None:
     manager = client.nodes_manager
-    options = _carried(manager.connection_kwargs, awaited)
+    # The client has put functions of its own there, and the user's elsewhere.
+    given = {name: value for name, value in manager.connection_kwargs.items() if name not in _BOUND}
+    options = _carried({**given, _BOUND[0]: client.user_on_connect_func}, awaited)
     if options is None:
         return None
     known = inspect.signature(awaited.RedisCluster.__init__).parameters
