@@ -41,6 +41,7 @@ class Served(NamedTuple):
     """An app under a server."""
 
     app: ServedApp
+    is_fastapi: bool
     folder: Path
     """All that the server writes lies below: what a folder stores, and temporary files."""
 
@@ -70,7 +71,7 @@ def served(kind: str, folder: Path, url: str) -> Iterator[Served]:
     temporary.mkdir(exist_ok=True)
     env = {"KVCORE_STORES": dumps({"default": url}), "TMPDIR": temporary}
     with SERVERS[kind](env=env) as server:
-        yield Served(ServedApp(server), folder)
+        yield Served(ServedApp(server), kind.startswith("fastapi"), folder)
 
 
 @pytest.fixture(scope="session")

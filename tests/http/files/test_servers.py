@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from starlette.formparsers import MultiPartParser
 
 from tests.http.files.clients import FORM, ServedApp, form
 from tests.http.files.conftest import SERVERS, Served, served
@@ -52,6 +54,10 @@ def keys(site: Served) -> set[str]:
     return set(json.loads(site.app.get("/keys").text))
 
 
+CLOSES_HALF_FORMS = "except BaseException" in inspect.getsource(MultiPartParser.parse)
+"""Older versions of Starlette leave the file to the GC, as FastAPI makes a cycle of the error."""
+
+
 @pytest.mark.parametrize("end", LEAVING)
 def test_an_upload_that_breaks_off_leaves_nothing(
     site: Served, end: Callable[[socket.socket], None]
@@ -69,6 +75,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(
         connection.sendall(body[: 3 * MIB])
         assert within(5, lambda: held(site)), "the server spools what it has received"
         end(connection)
+    if not CLOSES_HALF_FORMS and site.is_fastapi:
+        assert within(1, lambda: site.app.get("/collect").status == 200 and not held(site))
     assert within(1, lambda: not held(site)), held(site)
     assert files(site) == before
     assert keys(site) == stored

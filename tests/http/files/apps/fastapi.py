@@ -1,5 +1,7 @@
 """The app in FastAPI."""
 
+import gc
+
 from fastapi import FastAPI, Request, UploadFile
 from fastapi.responses import PlainTextResponse
 from kvcore_starlette import StoreDep, StoreMiddleware, StoreResponse, save_upload
@@ -26,6 +28,10 @@ def create_app(store: KeyValueStore | None = None) -> FastAPI:
     @api.get("/keys")
     async def keys(store: StoreDep) -> list[str]:
         return sorted(await store.keys())
+
+    @api.get("/collect")
+    async def collect() -> int:
+        return gc.collect()
 
     @api.post("/{rules}", response_class=PlainTextResponse, status_code=201)
     async def upload(rules: str, file: UploadFile, store: StoreDep) -> str:
