@@ -1,15 +1,14 @@
-"""Links by the async clients of ``redis.asyncio``: the methods of `links`, awaited."""
+"""The link by the async clients of ``redis.asyncio``, one for each event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from kvcore.backends.redis.links import Command, Errors, getter_of
-from kvcore.backends.redis.objects import Answer, Connection, Node, Pool
+from kvcore.backends.redis.objects import Answer, Connection, Pool
 from kvcore.forking import tell_after_fork
 
 _T = TypeVar("_T")
@@ -105,35 +104,12 @@ def _close_soon(entry: _Entry[_T]) -> None:
 _closing_now: set[asyncio.Future[None]] = set()
 
 
-class AwaitedLink(ABC):
-    """As `links.Link`. A call has a deadline, up to its whole answer."""
-
-    def __init__(self, errors: Errors, deadline_secs: float | None) -> None:
-        self.errors = errors
-        self._deadline_secs = deadline_secs
-
-    @abstractmethod
-    async def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
-        """Send a command; returns the answer."""
-
-    @abstractmethod
-    async def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
-        """Send commands in one go; returns the answers, refusals among them as exceptions."""
-
-    async def nodes(self) -> Sequence[Node]:
-        """What has to be scanned to see all keys."""
-        return (None,)
-
-    @abstractmethod
-    async def aclose(self) -> None:
-        """Let go of what was opened in the running loop; it may be used again."""
-
-
-class AwaitedPoolLink(AwaitedLink):
+class AwaitedLink:
     """As `links.PoolLink`, with a pool of its own in each event loop.
 
-    A connection whose caller is cancelled or out of time is closed by redis-py: it never goes back
-    to the pool with an answer on its way.
+    A call, from the wait for a connection to the whole answer, has a deadline. A connection whose
+    caller is cancelled or out of time is closed by redis-py: it never goes back to the pool with an
+    answer on its way.
     """
 
     def __init__(
@@ -141,9 +117,10 @@ class AwaitedPoolLink(AwaitedLink):
         errors: Errors,
         make_pool: Callable[[], Pool],
         deadline_secs: float | None,
-        close_pool: Callable[[Any], Awaitable[object]] = lambda pool: pool.disconnect(),
+        close_pool: Callable[[Pool], Awaitable[object]] = lambda pool: pool.disconnect(),
     ) -> None:
-        super().__init__(errors, deadline_secs)
+        self.errors = errors
+        self._deadline_secs = deadline_secs
 
         def make() -> tuple[Pool, Callable[[], Awaitable[Connection]]]:
             pool = make_pool()
@@ -151,7 +128,7 @@ class AwaitedPoolLink(AwaitedLink):
 
         self._pools = PerLoop(make, lambda made: close_pool(made[0]))
 
-    async def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+    async def send(self, command: Command, *, again: bool) -> Answer:
         """Send a command; returns the answer."""
         async with asyncio.timeout(self._deadline_secs):
             pool, get_connection = self._pools.get()
@@ -192,41 +169,3 @@ class AwaitedPoolLink(AwaitedLink):
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
         await self._pools.aclose()
-
-
-class AwaitedClusterLink(AwaitedLink):
-    """Leaves all to the async client of a cluster; there is one in each event loop."""
-
-    def __init__(
-        self, errors: Errors, make_client: Callable[[], Pool], deadline_secs: float | None
-    ) -> None:
-        super().__init__(errors, deadline_secs)
-        self._clients = PerLoop(make_client, lambda client: client.aclose())
-
-    async def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
-        """Send a command; how often, is up to the client."""
-        async with asyncio.timeout(self._deadline_secs):
-            client = self._clients.get()
-            if node is None:
-                return await client.execute_command(*command)
-            return await client.execute_command(*command, target_nodes=node)
-
-    async def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
-        """Send commands in one go; returns the answers, refusals among them as exceptions."""
-        async with asyncio.timeout(self._deadline_secs), self._clients.get().pipeline() as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            answers: list[Answer] = await pipeline.execute(raise_on_error=False)
-            return answers
-
-    async def nodes(self) -> Sequence[Node]:
-        """The primaries."""
-        async with asyncio.timeout(self._deadline_secs):
-            client = self._clients.get()
-            await client.initialize()
-            nodes: Sequence[Node] = client.get_primaries()
-            return nodes
-
-    async def aclose(self) -> None:
-        """Close the client of the running loop."""
-        await self._clients.aclose()

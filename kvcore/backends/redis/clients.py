@@ -95,9 +95,9 @@ class Configured(Connector):
     def _awaited_link(self, errors: Errors) -> AwaitedLink | None:
         if not twins.can_wait():
             return None
-        from kvcore.backends.redis.awaited import AwaitedPoolLink
+        from kvcore.backends.redis.awaited import AwaitedLink
 
-        return AwaitedPoolLink(errors, self._make_awaited_pool, self._settings.deadline)
+        return AwaitedLink(errors, self._make_awaited_pool, self._settings.deadline)
 
     def _make_pool(self) -> Pool:
         library = import_module("redis")

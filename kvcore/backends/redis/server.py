@@ -31,18 +31,19 @@ class Server:
         self.errors = link.errors
         self.is_spread = link.is_spread
         self.are_together = link.are_together
+        self.nodes = link.nodes
 
     @property
     def can_wait(self) -> bool:
         """Whether a call can wait in an event loop."""
         return self._awaited is not None and can_wait()
 
-    def send(self, command: Command, *, again: bool = False, node: Node = None) -> Answer:
+    def send(self, command: Command, *, again: bool = False) -> Answer:
         """Send a command; see `Link`."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.send(command, again=again, node=node)
-        return bridge.wait(self._awaited.send(command, again=again, node=node))
+            return self._link.send(command, again=again)
+        return bridge.wait(self._awaited.send(command, again=again))
 
     def send_all(self, commands: Sequence[Command], *, again: bool = False) -> list[Answer]:
         """Send commands in one go; see `Link`."""
@@ -60,17 +61,10 @@ class Server:
             cursor, names = self._link.scan(command, node, work)
         else:
             work()
-            cursor, names = bridge.wait(self._awaited.send(command, again=True, node=node))
+            cursor, names = bridge.wait(self._awaited.send(command, again=True))
         if isinstance(cursor, dict):  # clients of a cluster tell one for each node that was asked
             (cursor,) = cursor.values()
         return int(cursor), names
-
-    def nodes(self) -> Sequence[Node]:
-        """What has to be scanned to see all keys."""
-        bridge = current_bridge()
-        if bridge is None or self._awaited is None:
-            return self._link.nodes()
-        return bridge.wait(self._awaited.nodes())
 
     def run(
         self, script: Script, keys: Iterable[bytes], *words: Word, again: bool = False

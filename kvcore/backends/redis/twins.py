@@ -56,25 +56,23 @@ def time_out_of(client: AnyClient, library: Library) -> float | None:
 def awaited_link(
     client: AnyClient, library: Library, errors: Errors, link: Link
 ) -> AwaitedLink | None:
-    """A link by the twin of the client; ``None`` if there is none."""
-    if not can_wait():
-        return None
-    from kvcore.backends.redis.awaited import AwaitedClusterLink, AwaitedPoolLink
+    """A link by the twin of the client; ``None`` if there is none.
 
-    secs = time_out_of(client, library)
-    awaited = import_module(f"{library.__name__}.asyncio")
-    if link.is_spread:
-        make_client = _cluster_of(client, library, awaited)
-        return None if make_client is None else AwaitedClusterLink(errors, make_client, secs)
-    if not link.is_direct:
+    There is none for a cluster: the async client closes connections that other tasks use.
+    """
+    if not (link.is_direct and can_wait()):
         return None
+    from kvcore.backends.redis.awaited import AwaitedLink
+
+    awaited = import_module(f"{library.__name__}.asyncio")
+    secs = time_out_of(client, library)
     pool = client.connection_pool
     if hasattr(pool, "sentinel_manager"):
         make_pool = _sentinel_pool_of(pool, awaited)
         close = _close_sentinel_pool
-        return None if make_pool is None else AwaitedPoolLink(errors, make_pool, secs, close)
+        return None if make_pool is None else AwaitedLink(errors, make_pool, secs, close)
     make_pool = _pool_of(pool, library, awaited)
-    return None if make_pool is None else AwaitedPoolLink(errors, make_pool, secs)
+    return None if make_pool is None else AwaitedLink(errors, make_pool, secs)
 
 
 def _carried(options: Mapping[str, Any], awaited: Library) -> dict[str, Any] | None:
@@ -129,28 +127,3 @@ async def _close_sentinel_pool(pool: Pool) -> None:
     await pool.disconnect()
     for sentinel in pool.sentinel_manager.sentinels:
         await sentinel.aclose()
-
-
-def _cluster_of(client: AnyClient, library: Library, awaited: Library) -> Callable[[], Pool] | None:
-    manager = client.nodes_manager
-    # The client has put functions of its own there, and the user's elsewhere.
-    given = {name: value for name, value in manager.connection_kwargs.items() if name not in _BOUND}
-    options = _carried({**given, _BOUND[0]: client.user_on_connect_func}, awaited)
-    if options is None:
-        return None
-    known = inspect.signature(awaited.RedisCluster.__init__).parameters
-    carried = {
-        name: value
-        for name, value in options.items()
-        if name in known and name not in {"host", "port", "path", "db", "retry"}
-    }
-    carried["ssl"] = bool(manager.connection_kwargs.get("ssl")) or (
-        manager.connection_kwargs.get("connection_class") is library.SSLConnection
-    )
-    places = [(node.host, node.port) for node in manager.startup_nodes.values()]
-
-    def make() -> Pool:
-        nodes = [awaited.cluster.ClusterNode(*place) for place in places]
-        return awaited.RedisCluster(startup_nodes=nodes, **carried)
-
-    return make

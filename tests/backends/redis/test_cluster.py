@@ -1,5 +1,6 @@
 """A cluster of three, and a primary that a sentinel watches over."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,16 +70,6 @@ class TestCluster(StoreContract):
         return ClusterClock(cluster)
 
 
-class TestNativeCluster(TestCluster):
-    @pytest.fixture
-    def store(self, client: Any) -> Iterator[Any]:
-        """An empty store on three nodes, awaited."""
-        awaited = async_store(RedisStore(client))
-        assert isinstance(awaited, NativeStore)
-        with BlockingStore(awaited) as store:
-            yield store
-
-
 def test_keys_of_all_nodes(client: Any, cluster: list[RedisServer]) -> None:
     """Each is on its node, and a listing has them all."""
     store = RedisStore(client)
@@ -87,6 +78,20 @@ def test_keys_of_all_nodes(client: Any, cluster: list[RedisServer]) -> None:
     assert all(server.direct.dbsize() > 50 for server in cluster)
     assert set(store.keys()) == names
     assert len(store.keys()) == 300
+
+
+def test_a_cluster_is_awaited_in_threads(client: Any) -> None:
+    """As its async client disturbs one task by the troubles of another."""
+    store = async_store(RedisStore(client))
+    assert not store.capabilities.native_async
+
+    async def use() -> list[bytes]:
+        await store.put_many({f"key-{number}": b"%d" % number for number in range(20)})
+        got = await asyncio.gather(*(store.get(f"key-{number}") for number in range(20)))
+        await store.aclose()
+        return got
+
+    assert asyncio.run(use()) == [b"%d" % number for number in range(20)]
 
 
 def test_a_copy_to_another_node(client: Any) -> None:
