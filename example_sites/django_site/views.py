@@ -44,18 +44,20 @@ def back(request: HttpRequest, notice: str) -> HttpResponse:
 
 def find(name: str) -> Picture:
     key = shelf.RECORDS + name
-    try:
-        return Picture.load(key, current_store().get(key))
-    except (KeyNotFound, InvalidKey) as error:
-        raise Http404(shelf.NOT_FOUND) from error
+    return Picture.load(key, current_store().get(key))
 
 
 def signed_in(view: View[P]) -> View[P]:
+    """For those who are signed in; and what is not in the store is not found."""
+
     @wraps(view)
     def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if "person" not in request.session:
             return redirect("/sign-in")
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except (KeyNotFound, InvalidKey) as error:
+            raise Http404 from error
 
     return checked
 

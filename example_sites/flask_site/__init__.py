@@ -66,10 +66,7 @@ def back(notice: str) -> AnyResponse:
 
 def find(name: str) -> Picture:
     key = shelf.RECORDS + name
-    try:
-        return Picture.load(key, current_store().get(key))
-    except (KeyNotFound, InvalidKey) as error:
-        raise NotFound from error
+    return Picture.load(key, current_store().get(key))
 
 
 @site.before_app_request
@@ -154,11 +151,21 @@ def delete() -> AnyResponse:
     return back(shelf.DELETED)
 
 
+@site.app_errorhandler(NotFound)
+@site.app_errorhandler(KeyNotFound)
+@site.app_errorhandler(InvalidKey)
+def not_found(_: Exception) -> Response:
+    return page("shelf/message.html", 404, message=shelf.NOT_FOUND)
+
+
+@site.app_errorhandler(RequestEntityTooLarge)
+def too_large(_: Exception) -> Response:
+    message = shelf.too_large(current_app.config["MAX_BYTES"])
+    if "person" in session:
+        return gallery(413, message)
+    return page("shelf/message.html", 413, message=message)
+
+
 @site.app_errorhandler(HTTPException)
 def explain(error: HTTPException) -> Response:
-    message = shelf.NOT_FOUND if isinstance(error, NotFound) else error.description
-    if isinstance(error, RequestEntityTooLarge):
-        message = shelf.too_large(current_app.config["MAX_BYTES"])
-        if "person" in session:
-            return gallery(413, message)
-    return page("shelf/message.html", error.code or 500, message=message)
+    return page("shelf/message.html", error.code or 500, message=error.description)

@@ -53,7 +53,14 @@ def create_app(
             ),
             Middleware(StoreMiddleware, stores=settings.STORES if stores is None else stores),
         ],
-        exception_handlers={HTTPException: explain, ClientDisconnect: gone},
+        exception_handlers={
+            404: not_found,
+            KeyNotFound: not_found,
+            InvalidKey: not_found,
+            413: too_large,
+            HTTPException: explain,
+            ClientDisconnect: gone,
+        },
     )
     app.state.max_bytes = max_bytes
     return app
@@ -78,10 +85,7 @@ def default_store(request: Request) -> AsyncStore:
 
 async def find(request: Request, name: str) -> Picture:
     key = shelf.RECORDS + name
-    try:
-        return Picture.load(key, await default_store(request).get(key))
-    except (KeyNotFound, InvalidKey) as error:
-        raise HTTPException(404) from error
+    return Picture.load(key, await default_store(request).get(key))
 
 
 def signed_in(endpoint: Endpoint) -> Endpoint:
@@ -101,7 +105,7 @@ def our_form(endpoint: Endpoint) -> Endpoint:
             raise HTTPException(403, shelf.FOREIGN)
         max_bytes = request.app.state.max_bytes
         if not shelf.may_be_received(request.headers.get("Content-Length"), max_bytes):
-            raise HTTPException(413, shelf.too_large(max_bytes))
+            raise HTTPException(413)
         return await endpoint(request)
 
     return checked
@@ -182,12 +186,20 @@ async def delete(request: Request) -> Response:
     return back(request, shelf.DELETED)
 
 
+async def not_found(request: Request, error: Exception) -> Response:
+    return page(request, "shelf/message.html", 404, message=shelf.NOT_FOUND)
+
+
+async def too_large(request: Request, error: Exception) -> Response:
+    message = shelf.too_large(request.app.state.max_bytes)
+    if "person" in request.session:
+        return await gallery(request, 413, message)
+    return page(request, "shelf/message.html", 413, message=message)
+
+
 async def explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    message = shelf.NOT_FOUND if error.status_code == 404 else error.detail
-    if error.status_code == 413 and "person" in request.session:
-        return await gallery(request, 413, message)
-    return page(request, "shelf/message.html", error.status_code, message=message)
+    return page(request, "shelf/message.html", error.status_code, message=error.detail)
 
 
 async def gone(request: Request, error: Exception) -> Response:

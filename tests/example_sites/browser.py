@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from example_sites.shelf import Picture
 from kvcore import FilesystemStore
@@ -24,6 +24,8 @@ from tests.servers import Server, gunicorn, uvicorn
 SITES = ("django", "flask", "starlette")
 MAX_BYTES = 1_000_000
 _CHROMIUM = shutil.which("chromium") or ""
+
+expect.set_options(timeout=20_000)  # milliseconds, on a machine that is busy with other tests
 
 
 @contextmanager

@@ -253,7 +253,7 @@ def test_without_scripts_the_site_tells(
 def test_progress_is_shown_and_can_be_cancelled(shelf: Shelf, page: Page) -> None:
     """On a slow line: the bar moves, the person hears of it, cancels, and nothing is stored."""
     shelf.sign_in(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
     page.get_by_label("Picture").set_input_files(file(png() + bytes(900_000)))
     page.get_by_role("button", name="Put it on the shelf").click()

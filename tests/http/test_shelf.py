@@ -275,6 +275,16 @@ def test_a_picture_without_its_record_is_not_shown(site: Site) -> None:
     assert site.get("/view/a.png").status == 404
 
 
+def test_a_record_without_its_picture_is_not_found(site: Site) -> None:
+    """A picture that somebody deletes this very moment is a 404, not a failure."""
+    site.put("a.png", PNG)
+    site.store.with_keys("path").delete(f"{shelf.FILES}a.png")
+    for path in ("view", "pictures", "download"):
+        assert site.get(f"/{path}/a.png").status == 404
+    assert site.post("/delete", {"picture": "a.png"}).status == 303
+    assert stored(site) == []
+
+
 def test_head_tells_and_sends_nothing(site: Site) -> None:
     """HEAD has the headers of GET and no body."""
     path = f"/pictures/{upload(site)}"
