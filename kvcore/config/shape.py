@@ -17,12 +17,21 @@ class StoreConfig(TypedDict, total=False):
     url: Required[str]
     decorators: Sequence[str | Mapping[str, object]]
     """Applied innermost first: names, or ``{name: value}``, or ``{name: {option: value}}``."""
+    ca_file: str
+    cert_file: str
+    connect_timeout: float | str
     create_if_missing: bool | str
+    db: int | str
+    deadline: float | str
     default_ttl_secs: TtlSecs | str
     durability: str
+    key_file: str
     keys: str
+    max_connections: int | str
+    password: str
     perm: int | str
     url_prefix: str
+    username: str
 
 
 AnyConfig: TypeAlias = (

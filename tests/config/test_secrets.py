@@ -164,19 +164,19 @@ FAILURES = [
     *(
         url.replace("CANARY", CANARY)
         for url in [
-            "redis://user:CANARY@host/0",
+            "redis://user:CANARY@host/zero",
             "redis://user:CANARY@host:port/0",
             "redis://CANARY@host",
             "redis://:CANARY/CANARY@host/0",
             "redis://:CANARY?CANARY#CANARY@host/0",
-            "redis://:CANARY=CANARY&CANARY@host/0",
+            "redis://:CANARY=CANARY&CANARY@host/0?retries=1",
             "redis:user:CANARY@host/0",
             "user:CANARY@host",
             "redis//user:CANARY@host",
             "user:CANARY@redis://host",
             "re dis://user:CANARY@host",
             "redis://user:CANARY@host\n",
-            "redis://h?password=CANARY",
+            "redis://h?password=CANARY&retries=1",
             "redis://h?password=CANARY#CANARY",
             "memory://:CANARY@x",
             "memory://x?password=CANARY",
