@@ -27,10 +27,11 @@ URL = re.compile(r"http://127\.0\.0\.1:\d+/")
 @contextmanager
 def running_demo(tmp_path: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The demo as a process of its own, and what it printed when it was ready."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     demo = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "example_sites.demo"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KVCORE_DEMO_STORE": "", **environment},
+        env={**os.environ, "PYTHONPATH": path, "KVCORE_DEMO_STORE": "", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
