@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from kvcore.aio import AsyncKeyValueStore, AsyncReader, run_inline
@@ -125,12 +126,15 @@ async def open_response(
     ``filename`` is the last part of the key unless given. Raises `KeyNotFound`, and `InvalidKey`
     for what cannot be a key: both mean 404.
     """
+    reader = await store.open(key)
+    # What will be sent anyway is read at once: a small value takes one call, not three.
+    ahead = method == "GET" and header("Range") is None
     return await _answer(
-        await store.open(key),
+        reader,
         method,
         header,
-        # What will be sent anyway is read at once: a small value takes one call, not three.
-        ahead=method == "GET" and header("Range") is None,
+        partial(reader.read, BLOCK_BYTES if ahead else HEAD_BYTES),
+        ahead=ahead,
         filename=key.rpartition("/")[2] if filename is None else filename,
         as_attachment=as_attachment,
         cache_control=cache_control,
@@ -149,11 +153,14 @@ def open_response_inline(
 ) -> tuple[ResponsePlan, InlineBody | None]:
     """`open_response` for synchronous callers."""
     reader = store.open(key)
+    awaited = AsyncReader(Inline(), reader)
+    file = _local_file(reader)
     plan, body = run_inline(
         _answer(
-            AsyncReader(Inline(), reader),
+            awaited,
             method,
             header,
+            partial(awaited.read, HEAD_BYTES) if file is None else partial(_head_of, file),
             ahead=False,
             filename=key.rpartition("/")[2] if filename is None else filename,
             as_attachment=as_attachment,
@@ -162,13 +169,16 @@ def open_response_inline(
     )
     if body is None:
         return plan, None
-    return plan, InlineBody(body, None if plan.start else _local_file(reader, plan.length))
+    if file is None or plan.length < reader.stat.size:
+        return plan, InlineBody(body)
+    return plan, InlineBody(body, file.fileno())
 
 
 async def _answer(
     reader: AsyncReader,
     method: str,
     header: Callable[[str], str | None],
+    read_head: Callable[[], Awaitable[bytes]],
     *,
     ahead: bool,
     filename: str,
@@ -178,7 +188,7 @@ async def _answer(
     try:
         plan = plan_conditions(method, header, reader.stat, cache_control=cache_control)
         if plan is None:
-            head = await reader.read(BLOCK_BYTES if ahead else HEAD_BYTES)
+            head = await read_head()
             plan = plan_value(
                 method,
                 header,
@@ -202,15 +212,23 @@ async def _answer(
     return plan, None
 
 
-def _local_file(reader: Reader, length: int) -> int | None:
-    """The descriptor of the file that ``reader`` reads, at its start; ``None`` if there is none."""
-    if not isinstance(reader.raw, io.FileIO):
+def _local_file(reader: Reader) -> io.FileIO | None:
+    """The file that ``reader`` reads; ``None`` if it gives other bytes than those of a file."""
+    file = reader.raw
+    if not isinstance(file, io.FileIO):
         return None
     from kvcore.backends.filesystem.files import regular_descriptor  # imports the whole backend
 
     fd = regular_descriptor(reader)
-    if fd is None or os.fstat(fd).st_size != length:
-        return None
-    reader.seek(0, io.SEEK_END)  # a shorter way would move in the buffer, and not in the file
-    reader.seek(0)
-    return fd
+    return None if fd is None or os.fstat(fd).st_size != reader.stat.size else file
+
+
+async def _head_of(file: io.FileIO) -> bytes:
+    """The first bytes of a file that stays at its start.
+
+    Its reader would read as much as its buffer holds, sixteen times what is needed.
+    """
+    head = bytearray(HEAD_BYTES)
+    size = file.readinto(head)
+    file.seek(0)
+    return bytes(head[:size])
