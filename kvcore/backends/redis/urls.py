@@ -44,6 +44,11 @@ def _read_server(address: Address) -> dict[str, object]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _file(value: object) -> str:
+    """The path of a file, absolute from now on."""
+    return absolute_path(text(value))
+
+
 def _read_tls_server(address: Address) -> dict[str, object]:
     return {**_read_server(address), "tls": True}
 
@@ -85,8 +90,8 @@ RECIPES: Mapping[str, StoreRecipe] = {
             "ca_file": Option(
                 text, "who signs the server's certificate (default: who the system trusts)"
             ),
-            "cert_file": Option(text, "our certificate, for a server that asks for one"),
-            "key_file": Option(text, "the key of our certificate, if it is not in `cert_file`"),
+            "cert_file": Option(_file, "our certificate, for a server that asks for one"),
+            "key_file": Option(_file, "the key of our certificate, if it is not in `cert_file`"),
         },
         address=_read_tls_server,
     ),
