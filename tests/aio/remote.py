@@ -15,6 +15,29 @@ async def at_once() -> None:
     await asyncio.sleep(0)
 
 
+class Server:
+    """Answers when it is told to; ``waiting`` calls have not got theirs."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.answers = asyncio.Event()
+        self.asked = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        self.waiting += 1
+        try:
+            async with self.asked:
+                self.asked.notify_all()
+            await self.answers.wait()
+        finally:
+            self.waiting -= 1
+
+    async def has(self, calls: int) -> None:
+        """Wait until so many calls wait at once."""
+        async with asyncio.timeout(60), self.asked:
+            await self.asked.wait_for(lambda: self.waiting == calls)
+
+
 class RemoteStore(DictStore):
     """Every hook waits for an answer first: in the event loop if there is one, else not at all.
 
