@@ -14,7 +14,7 @@ PACKAGES := kvcore kvcore_django kvcore_flask kvcore_starlette
 help: ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | column -t -s:
 
-demo: .venv ## three tiny sites (Django, Flask, Starlette) on one folder
+demo: .venv ## one picture shelf in Django, Flask and Starlette, on one store
 	$(BIN)/python -m example_sites.demo
 
 test: wheel ## the whole suite, then what shows that the built wheel is whole
