@@ -90,6 +90,11 @@ class RedisServer:
         self.socket = str(folder / "s")
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """The process."""
         assert self._process is not None

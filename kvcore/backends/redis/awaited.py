@@ -104,6 +104,13 @@ def _close_soon(entry: _Entry[_T]) -> None:
 _closing_now: set[asyncio.Future[None]] = set()
 
 
+class _Pool(NamedTuple):
+    pool: Pool
+    get_connection: Callable[[], Awaitable[Connection]]
+    turns: asyncio.Semaphore
+    """As many as there may be connections."""
+
+
 class AwaitedLink:
     """As `links.PoolLink`, with a pool of its own in each event loop.
 
@@ -116,22 +123,26 @@ class AwaitedLink:
         self,
         errors: Errors,
         make_pool: Callable[[], Pool],
+        *,
         deadline_secs: float | None,
-        close_pool: Callable[[Pool], Awaitable[object]] = lambda pool: pool.disconnect(),
+        max_connections: int,
+        close_pool: Callable[[Pool], Awaitable[object]],
     ) -> None:
         self.errors = errors
         self._deadline_secs = deadline_secs
 
-        def make() -> tuple[Pool, Callable[[], Awaitable[Connection]]]:
+        def make() -> _Pool:
             pool = make_pool()
-            return pool, getter_of(pool)
+            # Not redis-py's BlockingConnectionPool: that of 5.0 never recovers from a refused
+            # connection.
+            return _Pool(pool, getter_of(pool), asyncio.Semaphore(max_connections))
 
-        self._pools = PerLoop(make, lambda made: close_pool(made[0]))
+        self._pools = PerLoop(make, lambda made: close_pool(made.pool))
 
     async def send(self, command: Command, *, again: bool) -> Answer:
         """Send a command; returns the answer."""
-        async with asyncio.timeout(self._deadline_secs):
-            pool, get_connection = self._pools.get()
+        pool, get_connection, turns = self._pools.get()
+        async with asyncio.timeout(self._deadline_secs), turns:
             while True:
                 connection = await get_connection()
                 try:
@@ -146,8 +157,8 @@ class AwaitedLink:
 
     async def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
-        async with asyncio.timeout(self._deadline_secs):
-            pool, get_connection = self._pools.get()
+        pool, get_connection, turns = self._pools.get()
+        async with asyncio.timeout(self._deadline_secs), turns:
             while True:
                 connection = await get_connection()
                 try:

@@ -97,7 +97,14 @@ class Configured(Connector):
             return None
         from kvcore.backends.redis.awaited import AwaitedLink
 
-        return AwaitedLink(errors, self._make_awaited_pool, self._settings.deadline)
+        given = self._settings
+        return AwaitedLink(
+            errors,
+            self._make_awaited_pool,
+            deadline_secs=given.deadline,
+            max_connections=given.max_connections or twins.MOST_CONNECTIONS,
+            close_pool=twins.close_pool,
+        )
 
     def _make_pool(self) -> Pool:
         library = import_module("redis")
@@ -115,11 +122,7 @@ class Configured(Connector):
         # The deadline is that of the link: one clock for a call, not one for each of its steps.
         options = self._connection_options(library, library.retry.Retry)
         options["socket_timeout"] = None
-        return library.BlockingConnectionPool(
-            max_connections=self._settings.max_connections or twins.MOST_CONNECTIONS,
-            timeout=None,
-            **options,
-        )
+        return library.ConnectionPool(max_connections=_UNLIMITED, **options)
 
     def _connection_options(self, library: Library, retry: type) -> dict[str, Any]:
         given = self._settings

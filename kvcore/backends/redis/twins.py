@@ -65,14 +65,18 @@ def awaited_link(
     from kvcore.backends.redis.awaited import AwaitedLink
 
     awaited = import_module(f"{library.__name__}.asyncio")
-    secs = time_out_of(client, library)
     pool = client.connection_pool
-    if hasattr(pool, "sentinel_manager"):
-        make_pool = _sentinel_pool_of(pool, awaited)
-        close = _close_sentinel_pool
-        return None if make_pool is None else AwaitedLink(errors, make_pool, secs, close)
-    make_pool = _pool_of(pool, library, awaited)
-    return None if make_pool is None else AwaitedLink(errors, make_pool, secs)
+    is_watched = hasattr(pool, "sentinel_manager")
+    make = _sentinel_pool_of(pool, awaited) if is_watched else _pool_of(pool, library, awaited)
+    if make is None:
+        return None
+    return AwaitedLink(
+        errors,
+        make,
+        deadline_secs=time_out_of(client, library),
+        max_connections=min(pool.max_connections, MOST_CONNECTIONS),
+        close_pool=_close_sentinel_pool if is_watched else close_pool,
+    )
 
 
 def _carried(options: Mapping[str, Any], awaited: Library) -> dict[str, Any] | None:
@@ -93,11 +97,7 @@ def _pool_of(pool: Pool, library: Library, awaited: Library) -> Callable[[], Poo
     for name in ("Connection", "SSLConnection", "UnixDomainSocketConnection"):
         if options is not None and pool.connection_class is getattr(library, name):
             return partial(
-                awaited.BlockingConnectionPool,
-                connection_class=getattr(awaited, name),
-                max_connections=min(pool.max_connections, MOST_CONNECTIONS),
-                timeout=None,
-                **options,
+                awaited.ConnectionPool, connection_class=getattr(awaited, name), **options
             )
     return None
 
@@ -121,6 +121,11 @@ def _sentinel_pool_of(pool: Pool, awaited: Library) -> Callable[[], Pool] | None
         )
 
     return make
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close the connections of an async pool."""
+    await pool.disconnect()
 
 
 async def _close_sentinel_pool(pool: Pool) -> None:

@@ -74,8 +74,8 @@ def test_connections_are_bounded(empty_valkey: RedisServer) -> None:
     """With ``max_connections`` who needs another one waits, and is told if none comes free."""
     with store_from_url(empty_valkey.url(max_connections=1, deadline=0.2)) as store:
         store.put("key", b"value")
-        pool, _ = store._server._link._pool
-        listing = pool.get_connection()
+        pool, get_connection = store._server._link._pool
+        listing = get_connection()
         with pytest.raises(OSError, match="max_connections"):
             store.get("key")
         pool.release(listing)

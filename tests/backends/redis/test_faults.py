@@ -21,10 +21,19 @@ TRIES = 5  # a busy machine may lose more than the slack, but not each time
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
+def own_server() -> Iterator[RedisServer]:
     """A server of its own, as it is stopped and killed."""
     with running("valkey") as server:
         yield server
+
+
+@pytest.fixture
+def server(own_server: RedisServer) -> RedisServer:
+    """The server, running and empty whatever the last test did."""
+    if not own_server.is_running:
+        own_server.start()
+    own_server.flush()
+    return own_server
 
 
 @pytest.fixture
