@@ -67,7 +67,8 @@ def test_connections_of_our_own_are_closed(empty_valkey: RedisServer) -> None:
     with store_from_url(empty_valkey.url()) as store:
         store.put("key", b"value")
         assert len(clients()) == before + 1
-    assert len(clients()) == before
+    while len(clients()) > before:
+        pass  # the server has to notice
 
 
 def test_connections_are_bounded(empty_valkey: RedisServer) -> None:
