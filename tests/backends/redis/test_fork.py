@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from kvcore import AsyncStore, RedisStore, async_store, store_from_url
 from kvcore.aio.native import NativeStore
+from kvcore.testing.contract.fixtures import in_threads
+from tests import servers
 from tests.redis_servers import RedisServer
 from tests.soak import count
 
@@ -130,3 +133,26 @@ def test_a_fork_with_threads_that_await(empty_valkey: RedisServer) -> None:
     children = [forked(lambda: asyncio.run(store.get("key")) == b"1") for _ in range(4)]
     assert [ended(child) for child in children] == [0] * 4
     asyncio.run(store.aclose())
+
+
+def test_gunicorn_preloads_the_store(empty_valkey: RedisServer) -> None:
+    """Four workers forked from a process that used the store: each gets its own values."""
+    env = {"STORE": empty_valkey.url()}
+    with servers.gunicorn(
+        "tests.backends.redis.preloaded:app", workers=4, threads=2, env=env, options=("--preload",)
+    ) as server:
+        asked = count(200, 5000)
+
+        def ask(thread: int) -> set[bytes]:
+            pids = set()
+            for number in range(asked // 8):
+                with urllib.request.urlopen(f"{server.url}/{thread}/{number}", timeout=30) as got:
+                    body, _, pid = got.read().partition(b" ")
+                assert body == b"%d-%d" % (thread, number)
+                pids.add(pid)
+            return pids
+
+        pids = set().union(*in_threads(8, ask))
+        assert len(pids) > 1
+        assert str(server.pid).encode() not in pids
+        assert server.complaints == ""
