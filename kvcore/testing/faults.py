@@ -36,7 +36,7 @@ _WITH_EFFECT = frozenset(
 )
 _VERBS = _WITH_EFFECT | {
     *("get", "fetch", "get_range", "open", "read", "in", "stat", "open_write", "write"),
-    *("iter_keys", "iter_prefixes", "iter_stats", "url_for", "local_path"),
+    *("iter_keys", "iter_prefixes", "iter_stats", "url_for", "local_path", "sweep"),
 }
 # By which of its entries a decorator calls the inner store: a verb, or what checks for one.
 _ENTRIES: Mapping[str, str] = {
@@ -216,6 +216,9 @@ class FaultyStore(StoreDecorator):
 
     def _get_filename(self, key: str, path: str) -> None:
         KeyValueStore._get_filename(self, key, path)
+
+    def _sweep(self, older_than_secs: float) -> int | None:
+        return self._try("sweep", None, partial(super()._sweep, older_than_secs))
 
     def _open_write(self, key: str | None, options: WriteOptions) -> Writer:
         opening = partial(super()._open_write, key, options)

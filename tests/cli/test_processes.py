@@ -30,7 +30,11 @@ def store(tmp_path: Path) -> FilesystemStore:
 def start(*arguments: str, **files: int) -> subprocess.Popen[bytes]:
     """Start ``kvcore`` with these arguments and standard files."""
     piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*KVCORE, *arguments], cwd=ROOT, **{**piped, **files})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        return subprocess.Popen([*KVCORE, *arguments], cwd=ROOT, **{**piped, **files})
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_closed_pipe_is_quiet(store: FilesystemStore) -> None:

@@ -103,10 +103,13 @@ class DjangoApp(App):
     ) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         from django.test import Client
 
+        from tests.http.clients.django import close_quietly
+
         content_type = dict(headers).get("Content-Type", "")
         response = Client().generic(method, path, body, content_type, headers=headers)
-        with closing(response):
-            return response.status_code, response.headers.items(), response.getvalue()
+        content = response.getvalue()
+        close_quietly(response)
+        return response.status_code, response.headers.items(), content
 
 
 @contextmanager
