@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.redis_servers import RedisServer, running
 from tests.services import MISSING
@@ -12,6 +13,17 @@ from tests.soak import SOAK
 hypothesis.settings.register_profile("bounded", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("soak", max_examples=20_000, deadline=None)
 hypothesis.settings.load_profile("soak" if SOAK else "bounded")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def connections_stay_open() -> Iterator[None]:
+    """A response that ends lets a database connection be that another test of the process made.
+
+    Django would look at it, and pytest-django forbids that to tests without a database.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda _self: None)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

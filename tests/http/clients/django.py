@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 
 import pytest
-from django.core.signals import request_finished
-from django.db import close_old_connections
-from django.http.response import HttpResponseBase
 from django.test import Client
 from pytest_django import Settings
 
 from kvcore import KeyValueStore
 from tests.http.clients import Site
-
-
-def close_quietly(response: HttpResponseBase) -> None:
-    """As Django's client does: a database connection of another test is not ours to close."""
-    request_finished.disconnect(close_old_connections)
-    try:
-        response.close()
-    finally:
-        request_finished.connect(close_old_connections)
 
 
 class DjangoSite(Site):
@@ -32,9 +21,10 @@ class DjangoSite(Site):
     ) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         content_type = headers.get("Content-Type", "text/plain")
         client = Client(enforce_csrf_checks=True)
-        response = client.generic(method, path, body, content_type, headers=dict(headers))
-        content = b"".join(response) if response.streaming else response.content
-        close_quietly(response)
+        with closing(
+            client.generic(method, path, body, content_type, headers=dict(headers))
+        ) as response:
+            content = b"".join(response) if response.streaming else response.content
         cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
         return response.status_code, [*response.headers.items(), *cookies], content
 

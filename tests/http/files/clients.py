@@ -103,13 +103,10 @@ class DjangoApp(App):
     ) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         from django.test import Client
 
-        from tests.http.clients.django import close_quietly
-
         content_type = dict(headers).get("Content-Type", "")
         response = Client().generic(method, path, body, content_type, headers=headers)
-        content = response.getvalue()
-        close_quietly(response)
-        return response.status_code, response.headers.items(), content
+        with closing(response):
+            return response.status_code, response.headers.items(), response.getvalue()
 
 
 @contextmanager
