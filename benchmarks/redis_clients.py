@@ -38,6 +38,13 @@ def raw(place: Place, server: RedisServer, names: list[str]) -> Client:
     )
 
 
+def raw_scan(place: Place, server: RedisServer, names: list[str]) -> Client:
+    """The same, but for a listing that does not stop the server."""
+    client = server.client(socket_timeout=_SECS)
+    place.at_the_end(client.close)
+    return raw(place, server, names)._replace(keys=lambda: list(client.scan_iter(count=2000)))
+
+
 def kvcore(place: Place, server: RedisServer, names: list[str]) -> Client:
     """As applications have it: from a URL."""
     store = store_from_url(server.url(deadline=_SECS))

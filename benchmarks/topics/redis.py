@@ -6,7 +6,15 @@ from functools import partial
 from benchmarks.clients import Client
 from benchmarks.measure import OURS, RAW, Contest, timed
 from benchmarks.places import ANY, Place
-from benchmarks.redis_clients import everyone, fill_server, kvcore, minimalkv, raw, server_of
+from benchmarks.redis_clients import (
+    everyone,
+    fill_server,
+    kvcore,
+    minimalkv,
+    raw,
+    raw_scan,
+    server_of,
+)
 from benchmarks.row import Row
 from kvcore import store_from_url
 
@@ -44,10 +52,10 @@ def delete(place: Place) -> Contest:
 
 
 def keys(place: Place) -> Contest:
-    """KEYS keeps the server from everything else meanwhile; we scan."""
+    """KEYS keeps the server from everything else meanwhile; we scan, as ``scan_iter`` does."""
     server, names = server_of(place), place.names()
     fill_server(server, names, SMALL)
-    ways = {RAW: raw, OURS: kvcore, "minimalkv": minimalkv}
+    ways = {RAW: raw, OURS: kvcore, "scan_iter": raw_scan, "minimalkv": minimalkv}
     clients = {name: way(place, server, names) for name, way in ways.items()}
     return {name: timed(lambda listed: listed(), [one.keys]) for name, one in clients.items()}
 

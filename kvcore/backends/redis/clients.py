@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from kvcore.backends.redis import twins
 from kvcore.backends.redis.links import ClientLink, Errors, Link, PoolLink
-from kvcore.backends.redis.objects import Answer, AnyClient, Library, Pool
+from kvcore.backends.redis.objects import AnyClient, Library, Pool
 from kvcore.backends.redis.server import Server
 from kvcore.errors import ConfigError
 from kvcore.recipe import url_text
@@ -31,7 +31,7 @@ _UNLIMITED = 2**31
 class Client(Protocol):
     """A synchronous client of redis-py."""
 
-    def execute_command(self, *args: Any, **options: Any) -> Answer:
+    def execute_command(self, *args: Any, **options: Any) -> object:
         """Send a command."""
 
 

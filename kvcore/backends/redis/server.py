@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kvcore.aio.native.bridge import can_wait, current_bridge
-from kvcore.backends.redis.links import Command, Link, Word
+from kvcore.backends.redis.links import Command, Errors, Link, Word
 from kvcore.backends.redis.objects import Answer, Node
 from kvcore.backends.redis.scripts import Script
 
@@ -28,8 +28,8 @@ class Server:
         self._link = link
         self._awaited = awaited
         self._limit_bytes: int | None = None
-        self.errors = link.errors
-        self.is_spread = link.is_spread
+        self.errors: Errors = link.errors
+        self.is_spread: bool = link.is_spread
         self.are_together = link.are_together
         self.nodes = link.nodes
 

@@ -40,7 +40,7 @@ from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, PreconditionFaile
 from kvcore.recipe import StoreRecipe
 from kvcore.ttl import TtlSecs
 
-_SCANNED = 10_000  # names a SCAN: 3 ms of the server's time
+_SCANNED = 2000  # names a SCAN: half a millisecond of the server's time
 _KEYS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1024 * 1024
 _HASHED_BYTES = 32 * 1024  # what `stat` has hashed in the server: a tenth of a millisecond
