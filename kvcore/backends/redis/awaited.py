@@ -115,8 +115,8 @@ class AwaitedLink:
     """As `links.PoolLink`, with a pool of its own in each event loop.
 
     A call, from the wait for a connection to the whole answer, has a deadline. A connection whose
-    caller is cancelled or out of time is closed by redis-py: it never goes back to the pool with an
-    answer on its way.
+    caller is cancelled or out of time is closed: it never goes back to the pool with an answer on
+    its way.
     """
 
     def __init__(
@@ -139,37 +139,53 @@ class AwaitedLink:
 
         self._pools = PerLoop(make, lambda made: close_pool(made.pool))
 
-    async def send(self, command: Command, *, again: bool) -> Answer:
+    async def send(self, command: Command, *, reads: bool) -> Answer:
         """Send a command; returns the answer."""
         pool, get_connection, turns = self._pools.get()
+        may_retry = True
         async with asyncio.timeout(self._deadline_secs), turns:
             while True:
                 connection = await get_connection()
+                is_sent = False
                 try:
                     await connection.send_command(*command)
-                    return await connection.read_response()
-                except self.errors.lost as error:
-                    if not (again and self.errors.is_lost(error)):
-                        raise
-                    again = False
-                finally:
+                    is_sent = True
+                    answer = await connection.read_response()
+                except self.errors.refused:  # the whole answer
                     await pool.release(connection)
+                    raise
+                except BaseException as error:
+                    await self._give_up(pool, connection)
+                    if not (may_retry and (reads or not is_sent) and self.errors.is_lost(error)):
+                        raise
+                    may_retry = False
+                else:
+                    await pool.release(connection)
+                    return answer
 
-    async def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+    async def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         pool, get_connection, turns = self._pools.get()
+        may_retry = reads  # of what was sent in part, the first commands may have been run
         async with asyncio.timeout(self._deadline_secs), turns:
             while True:
                 connection = await get_connection()
                 try:
                     await connection.send_packed_command(connection.pack_commands(commands))
-                    return [await self._answer(connection) for _ in commands]
-                except self.errors.lost as error:
-                    if not (again and self.errors.is_lost(error)):
+                    answers = [await self._answer(connection) for _ in commands]
+                except BaseException as error:
+                    await self._give_up(pool, connection)
+                    if not (may_retry and self.errors.is_lost(error)):
                         raise
-                    again = False
-                finally:
+                    may_retry = False
+                else:
                     await pool.release(connection)
+                    return answers
+
+    async def _give_up(self, pool: Pool, connection: Connection) -> None:
+        """Give back a connection without what may still be on its way."""
+        await connection.disconnect(nowait=True)
+        await pool.release(connection)
 
     async def _answer(self, connection: Connection) -> Answer:
         try:

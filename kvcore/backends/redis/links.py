@@ -38,8 +38,8 @@ class Errors:
         self.no_script: type[Exception] = exceptions.NoScriptError
         self.lost: type[Exception] = exceptions.ConnectionError
 
-    def is_lost(self, error: Exception) -> bool:
-        """Whether a connection broke, and it is open what became of the command."""
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether a connection broke, so that another one may do."""
         # The exact class: its subclasses say that the server has answered, or was not asked.
         return type(error) is self.lost
 
@@ -47,8 +47,10 @@ class Errors:
 class Link(ABC):
     """Takes commands to the server.
 
-    ``again``: a command may be sent a second time where the connection is lost before an answer,
-    as to do it twice is to do it once.
+    A command is sent a second time where the connection was lost before all of it had gone out, as
+    then the server cannot have run it; and if it only ``reads``, also where the answer was lost. A
+    write whose answer was lost is never sent again: it may have been run, and another client may
+    have written since.
     """
 
     is_spread = False
@@ -60,17 +62,17 @@ class Link(ABC):
         self.errors = errors
 
     @abstractmethod
-    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+    def send(self, command: Command, *, reads: bool, node: Node = None) -> Answer:
         """Send a command; returns the answer."""
 
     @abstractmethod
-    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
 
     def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
         """Send a command that only reads; ``work`` is done once, best while the server works."""
         work()
-        return self.send(command, again=True, node=node)
+        return self.send(command, reads=True, node=node)
 
     def nodes(self) -> Sequence[Node]:
         """What has to be scanned to see all keys."""
@@ -114,33 +116,61 @@ class PoolLink(Link):
                 self._pool = pool, getter_of(pool)
             return self._pool
 
-    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
-        """Send a command; returns the answer."""
-        pool, get_connection = self._pool or self._new_pool()
-        connection = get_connection()
-        try:
-            connection.send_command(*command)
-            return connection.read_response()
-        except self.errors.lost as error:
-            if not (again and self.errors.is_lost(error)):
-                raise
-        finally:
-            pool.release(connection)
-        return self.send(command, again=False)
+    # No `finally` gives a connection back: one that a second interruption hits between is lost to
+    # the pool rather than handed to the next caller with an answer on its way.
 
-    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+    def send(
+        self,
+        command: Command,
+        *,
+        reads: bool,
+        node: Node = None,
+        work: Callable[[], object] | None = None,
+    ) -> Answer:
+        """Send a command, do the work, return the answer."""
+        pool, get_connection = self._pool or self._new_pool()
+        may_retry = True
+        while True:
+            connection = get_connection()
+            is_sent = False
+            try:
+                connection.send_command(*command)
+                is_sent = True
+                now, work = work, None  # once
+                if now is not None:
+                    now()
+                answer = connection.read_response()
+            except self.errors.refused:  # the whole answer
+                pool.release(connection)
+                raise
+            except BaseException as error:
+                connection.disconnect()
+                pool.release(connection)
+                if not (may_retry and (reads or not is_sent) and self.errors.is_lost(error)):
+                    raise
+                may_retry = False
+            else:
+                pool.release(connection)
+                return answer
+
+    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         pool, get_connection = self._pool or self._new_pool()
-        connection = get_connection()
-        try:
-            connection.send_packed_command(connection.pack_commands(commands))
-            return [self._answer(connection) for _ in commands]
-        except self.errors.lost as error:
-            if not (again and self.errors.is_lost(error)):
-                raise
-        finally:
-            pool.release(connection)
-        return self.send_all(commands, again=False)
+        may_retry = reads  # of what was sent in part, the first commands may have been run
+        while True:
+            connection = get_connection()
+            try:
+                connection.send_packed_command(connection.pack_commands(commands))
+                answers = [self._answer(connection) for _ in commands]
+            except BaseException as error:
+                connection.disconnect()
+                pool.release(connection)
+                if not (may_retry and self.errors.is_lost(error)):
+                    raise
+                may_retry = False
+            else:
+                pool.release(connection)
+                return answers
 
     def _answer(self, connection: Connection) -> Answer:
         try:
@@ -150,19 +180,7 @@ class PoolLink(Link):
 
     def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
         """Send a command that only reads, and do the work until there is an answer."""
-        pool, get_connection = self._pool or self._new_pool()
-        connection = get_connection()
-        try:
-            connection.send_command(*command)
-            work, done = _nothing, work
-            done()
-            return connection.read_response()
-        except self.errors.lost as error:
-            if not self.errors.is_lost(error):
-                raise
-        finally:
-            pool.release(connection)
-        return super().scan(command, node, work)
+        return self.send(command, reads=True, node=node, work=work)
 
     def close(self) -> None:
         """Close the connections of a pool of our own."""
@@ -173,10 +191,6 @@ class PoolLink(Link):
                 pool[0].disconnect()
 
 
-def _nothing() -> None:
-    """What is left of work that was done."""
-
-
 class ClientLink(Link):
     """Leaves all to a client: one for a cluster, or of a class that does things its own way."""
 
@@ -185,13 +199,13 @@ class ClientLink(Link):
         self._client = client
         self.is_spread = hasattr(client, "keyslot")
 
-    def send(self, command: Command, *, again: bool, node: Node = None) -> Answer:
+    def send(self, command: Command, *, reads: bool, node: Node = None) -> Answer:
         """Send a command; how often, is up to the client."""
         if node is None:
             return self._client.execute_command(*command)
         return self._client.execute_command(*command, target_nodes=node)
 
-    def send_all(self, commands: Sequence[Command], *, again: bool) -> list[Answer]:
+    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         options = {} if self.is_spread else {"transaction": False}
         with self._client.pipeline(**options) as pipeline:

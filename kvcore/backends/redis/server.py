@@ -38,19 +38,19 @@ class Server:
         """Whether a call can wait in an event loop."""
         return self._awaited is not None and can_wait()
 
-    def send(self, command: Command, *, again: bool = False) -> Answer:
+    def send(self, command: Command, *, reads: bool = False) -> Answer:
         """Send a command; see `Link`."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.send(command, again=again)
-        return bridge.wait(self._awaited.send(command, again=again))
+            return self._link.send(command, reads=reads)
+        return bridge.wait(self._awaited.send(command, reads=reads))
 
-    def send_all(self, commands: Sequence[Command], *, again: bool = False) -> list[Answer]:
+    def send_all(self, commands: Sequence[Command], *, reads: bool = False) -> list[Answer]:
         """Send commands in one go; see `Link`."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.send_all(commands, again=again)
-        return bridge.wait(self._awaited.send_all(commands, again=again))
+            return self._link.send_all(commands, reads=reads)
+        return bridge.wait(self._awaited.send_all(commands, reads=reads))
 
     def scan(
         self, command: Command, node: Node, work: Callable[[], object]
@@ -61,30 +61,30 @@ class Server:
             cursor, names = self._link.scan(command, node, work)
         else:
             work()
-            cursor, names = bridge.wait(self._awaited.send(command, again=True))
+            cursor, names = bridge.wait(self._awaited.send(command, reads=True))
         if isinstance(cursor, dict):  # clients of a cluster tell one for each node that was asked
             (cursor,) = cursor.values()
         return int(cursor), names
 
     def run(
-        self, script: Script, keys: Iterable[bytes], *words: Word, again: bool = False
+        self, script: Script, keys: Iterable[bytes], *words: Word, reads: bool = False
     ) -> Answer:
         """Run a script."""
         keys = tuple(keys)
         rest = (len(keys), *keys, *words)
         try:
-            return self.send(("EVALSHA", script.sha, *rest), again=again)
+            return self.send(("EVALSHA", script.sha, *rest), reads=reads)
         except self.errors.no_script:  # the server has not seen it since its start
-            return self.send(("EVAL", script.text, *rest), again=again)
+            return self.send(("EVAL", script.text, *rest), reads=reads)
 
     def run_for_each(self, script: Script, keys: Sequence[bytes], *words: Word) -> list[Answer]:
         """Run a script that only reads for each of the keys, in one go."""
         answers = self.send_all(
-            [("EVALSHA", script.sha, 1, key, *words) for key in keys], again=True
+            [("EVALSHA", script.sha, 1, key, *words) for key in keys], reads=True
         )
         if any(isinstance(answer, self.errors.no_script) for answer in answers):
             texts: list[Command] = [("EVAL", script.text, 1, key, *words) for key in keys]
-            answers = self.send_all(texts, again=True)
+            answers = self.send_all(texts, reads=True)
         return answers
 
     def largest_value(self, size: int) -> int:
@@ -99,7 +99,7 @@ class Server:
         if self.is_spread:
             return _LIMIT_BYTES
         try:
-            answer = self.send(("CONFIG", "GET", "proto-max-bulk-len"), again=True)
+            answer = self.send(("CONFIG", "GET", "proto-max-bulk-len"), reads=True)
         except self.errors.refused:  # many a hosted server forbids it
             return _LIMIT_BYTES
         return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else _LIMIT_BYTES

@@ -81,15 +81,15 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
 
     # What goes to the server, and errors back.
 
-    def _ask(self, key: str, *command: Word, again: bool = False) -> Answer:
+    def _ask(self, key: str, *command: Word, reads: bool = False) -> Answer:
         try:
-            return self._server.send(command, again=again)
+            return self._server.send(command, reads=reads)
         except self._server.errors.all as error:
             raise told(error, key, self) from error
 
-    def _run(self, key: str, script: Script, *words: Word, again: bool = False) -> Answer:
+    def _run(self, key: str, script: Script, *words: Word, reads: bool = False) -> Answer:
         try:
-            return self._server.run(script, (key.encode(),), *words, again=again)
+            return self._server.run(script, (key.encode(),), *words, reads=reads)
         except self._server.errors.all as error:
             raise told(error, key, self) from error
 
@@ -109,13 +109,13 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
     # Reading
 
     def _get(self, key: str) -> bytes:
-        data: bytes | None = self._ask(key, "GET", key.encode(), again=True)
+        data: bytes | None = self._ask(key, "GET", key.encode(), reads=True)
         if data is None:
             raise KeyNotFound(key=key, store=self)
         return data
 
     def _fetch(self, key: str) -> Fetched:
-        found = self._run(key, FETCH, again=True)
+        found = self._run(key, FETCH, reads=True)
         if found is None:
             raise KeyNotFound(key=key, store=self)
         return _fetched(found)
@@ -130,16 +130,16 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
         first, data = min(start, _LAST), b""
         if length != 0:
             last = -1 if length is None else min(first + length, _LAST) - 1
-            data = self._ask(key, "GETRANGE", key.encode(), first, last, again=True)
+            data = self._ask(key, "GETRANGE", key.encode(), first, last, reads=True)
         if not data and not self._has_key(key):  # a missing value is as empty
             raise KeyNotFound(key=key, store=self)
         return data
 
     def _has_key(self, key: str) -> bool:
-        return bool(self._ask(key, "EXISTS", key.encode(), again=True))
+        return bool(self._ask(key, "EXISTS", key.encode(), reads=True))
 
     def _stat(self, key: str) -> Stat:
-        found = self._run(key, STAT, _HASHED_BYTES, again=True)
+        found = self._run(key, STAT, _HASHED_BYTES, reads=True)
         return self._stat_from(key, found)
 
     def _stat_from(self, key: str, found: Sequence[Answer] | None) -> Stat:
@@ -156,12 +156,12 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
         if len(data) > _BYTES_AT_ONCE:
             self._check_size(key, len(data))
         if options is PLAIN:
-            self._ask(key, "SET", key.encode(), data, again=True)
+            self._ask(key, "SET", key.encode(), data)
         elif options.if_match is not None:
             ms = _milliseconds(options.ttl_secs)
             found = self._run(key, SWAP, options.if_match, data, "" if ms is None else ms)
             self._check_swapped(key, found)
-        elif not self._ask(key, *_set(key, data, options), again=not options.conditional):
+        elif not self._ask(key, *_set(key, data, options)):
             raise (KeyExists if options.if_absent else PreconditionFailed)(key=key, store=self)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
@@ -183,9 +183,9 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
     def _touch(self, key: str, ttl_secs: TtlSecs) -> None:
         name, ms = key.encode(), _milliseconds(ttl_secs)
         if ms is not None:
-            found = self._ask(key, "PEXPIRE", name, ms, again=True)
+            found = self._ask(key, "PEXPIRE", name, ms)
         else:
-            found = self._ask(key, "PERSIST", name, again=True) or self._has_key(key)
+            found = self._ask(key, "PERSIST", name) or self._has_key(key)
         if not found:
             raise KeyNotFound(key=key, store=self)
 
@@ -198,7 +198,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
     # Removing, copying
 
     def _delete(self, key: str) -> None:
-        self._ask(key, "UNLINK", key.encode(), again=True)
+        self._ask(key, "UNLINK", key.encode())
 
     def _delete_if_match(self, key: str, etag: str) -> None:
         self._check_swapped(key, self._run(key, DELETE_MATCH, etag))
@@ -234,9 +234,9 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             names = [key.encode() for key in block]
             if self._server.is_spread:
                 gets = [("GET", name) for name in names]
-                answers = self._told(self._server.send_all, gets, again=True)
+                answers = self._told(self._server.send_all, gets, reads=True)
             else:
-                answers = self._told(self._server.send, ("MGET", *names), again=True)
+                answers = self._told(self._server.send, ("MGET", *names), reads=True)
             for key, answer in zip(block, answers, strict=True):
                 if isinstance(answer, bytes):
                     found[key] = answer
@@ -273,7 +273,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             answers: Sequence[object] = ()
             if broken is None:
                 try:
-                    answers = self._server.send_all([command for _, command in block], again=True)
+                    answers = self._server.send_all([command for _, command in block])
                 except self._server.errors.all as error:
                     broken = error  # the next would not fare better, and wait as long
             for (key, _), answer in zip(block, answers or [broken] * len(block), strict=True):
