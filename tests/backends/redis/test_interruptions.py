@@ -62,6 +62,7 @@ def test_between_question_and_answer(store: Any) -> None:
 def test_between_two_answers(proxy: Proxy, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of a pipeline's answers."""
     proxy.dribble_bytes = 5
+    store.put("key-0", b"key-0")  # the proxy waits for an answer as it was set before
     link: Any = store._server._link
     answer = link._answer
     answers: list[object] = []
