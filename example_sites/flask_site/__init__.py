@@ -71,6 +71,8 @@ def find(name: str) -> Picture:
 
 @site.before_app_request
 def check() -> AnyResponse | None:
+    if request.routing_exception:
+        return None  # such as another host than ours: nothing to see, whoever asks
     if request.method == "POST" and shelf.is_foreign(request.headers.get):
         abort(403, shelf.FOREIGN)
     if "person" not in session and request.endpoint not in {"shelf.sign_in", "static"}:

@@ -374,6 +374,14 @@ def test_an_unset_media_url_is_told(settings: Settings, media_url: str | None) -
     assert KVStorage(DictStore(), base_url="/").url("a") == "/a"
 
 
+def test_a_name_that_is_no_key_has_an_address(tmp_path: Path, settings: Settings) -> None:
+    """A page that shows an old row does not fail, on any store; there is just nothing there."""
+    settings.MEDIA_URL = "/media/"
+    for url in ("memory://", f"fs://{tmp_path}"):
+        storage = KVStorage(url=url)
+        assert storage.url("/old/cat.png") == "/media/old/cat.png"
+
+
 def test_a_store_with_urls_of_its_own_gives_them(tmp_path: Path, settings: Settings) -> None:
     """A web folder knows its address; a path on this machine is none for a browser."""
     settings.MEDIA_URL = "/media/"

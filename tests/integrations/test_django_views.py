@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.urls import include, path, reverse
 from kvcore_django import current_store, save_upload
@@ -333,3 +334,14 @@ def test_a_cancelled_request_leaves_nothing_open() -> None:
         loop, opening = runner.get_loop(), asyncio.Event()
         runner.run(vanish())
     assert [reader.closed for reader in store.opened] == [True]
+
+
+def test_a_part_is_never_compressed(rf: RequestFactory) -> None:
+    """Django's GZipMiddleware leaves a range alone: it is one of the bytes that are stored."""
+    store = DictStore({"text": b"word " * 1000})
+    headers = {"Accept-Encoding": "gzip", "Range": "bytes=0-2999"}
+    answer = GZipMiddleware(lambda request: serve(request, "text", store=store))
+    response = answer(rf.get("/", headers=headers))
+    assert response.status_code == 206
+    assert response["Content-Encoding"] == "identity"
+    assert body_of(response) == b"word " * 600

@@ -213,11 +213,9 @@ class KVStorage(Storage):
 
     def url(self, name: str | None) -> str:
         """Where a browser gets the file."""
-        base, store = self._base_url, self.store
-        if base is None and name and "GET" in store.capabilities.url_methods:
-            url = store.url_for(self._key(name))
-            if not url.startswith("file:"):
-                return url
+        base = self._base_url
+        if base is None and name and (url := self._url_of_store(name)):
+            return url
         if base is None:
             # Django puts the script's prefix ("/") before a MEDIA_URL that is not set.
             base = settings.MEDIA_URL if get_script_prefix() != settings.MEDIA_URL else ""
@@ -228,6 +226,17 @@ class KVStorage(Storage):
             raise ValueError("This file is not accessible via a URL: set MEDIA_URL or base_url.")
         base = base if base.endswith("/") else f"{base}/"
         return urljoin(base, (filepath_to_uri(name) or "").lstrip("/"))
+
+    def _url_of_store(self, name: str) -> str | None:
+        """The store's own URL; ``None`` if it has none for browsers, or the name is no key."""
+        store = self.store
+        if "GET" not in store.capabilities.url_methods:
+            return None
+        try:
+            url = store.url_for(self._key(name))
+        except SuspiciousFileOperation:
+            return None  # an address of nothing harms nobody, and a page that shows it works
+        return None if url.startswith("file:") else url
 
     # Writing
 

@@ -161,6 +161,9 @@ def _response(
         response = StreamingHttpResponse(body, status=plan.status, headers=plan.headers)
     if "Content-Type" not in plan.headers:
         del response.headers["Content-Type"]  # Django's guess, text/html
+    if plan.status == 206:
+        # Or GZipMiddleware would compress a part, and the range be that of something else.
+        response.headers["Content-Encoding"] = "identity"
     return response
 
 
