@@ -32,7 +32,7 @@ def native(url: str) -> NativeStore:
 
 
 class Clients:
-    """Who has come to the server since the test began: others of this process may be there still."""
+    """Who came to the server since the test began; others of this process may be there still."""
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
