@@ -36,7 +36,7 @@ def ls(store: KeyValueStore, prefix: str, is_long: bool, limit: int | None, as_j
             else:
                 click.echo(shown(key))
         return
-    for key, stat in islice(store.iter_stats(prefix), limit):
+    for key, stat in islice(store._iter_sizes(prefix), limit):
         if as_json:
             write_json({"key": key, **stat_json(stat)})
         else:

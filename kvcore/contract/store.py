@@ -26,6 +26,8 @@ verb                                  hook                        default
 ``url_for``, ``local_path``           ``_url_for _local_path``    needs the capability
 ``close``                             ``_close``                  nothing
 ``copy_store``, ``kvcore gc``         ``_place _sweep``           the URL; nothing is left behind
+``copy_store``: many at a time        ``_iter_sizes _fetch_many   ``iter_stats``; one by one;
+                                      _put_each``                 ``_put_many``
 ====================================  ==========================  ==================================
 
 A store that declares an option capability (``if_absent``, ``if_present``, ``if_match``, ``ttl``,

@@ -254,6 +254,14 @@ class WritingVerbs(ReadingVerbs):
         self._put_many(items, self._settle(options))
 
     @final
+    def _checked_put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
+        asked = {options for _, options in items.values()}
+        settled = {options: self._settle(options) for options in asked}
+        for key in items:
+            self._check_key(key)
+        self._put_each({key: (data, settled[options]) for key, (data, options) in items.items()})
+
+    @final
     def _checked_open_write(self, key: str | None, options: WriteOptions) -> Writer:
         """Without a key, for ids that are known at the end only; it is checked at ``commit``."""
         if key is not None:

@@ -26,7 +26,7 @@ class Destination:
         if store.capabilities.list:
             listed = {
                 key: stat._replace(etag=None, modified=None)  # of no use here
-                for key, stat in islice(store.iter_stats(prefix), _KEYS + 1)
+                for key, stat in islice(store._iter_sizes(prefix), _KEYS + 1)
             }
             if len(listed) <= _KEYS:
                 self._listed = listed

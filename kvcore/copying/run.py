@@ -73,7 +73,7 @@ def copy_store(
     stop = Event()
     destination = Destination(dest, prefix)
     transfer = Transfer(source, destination, Asked(verify, skip_existing, dry_run), stop)
-    jobs = _jobs(transfer, source.iter_stats(prefix))
+    jobs = _jobs(transfer, source._iter_sizes(prefix))
     total = CopyReport(errors={})
 
     def tell() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvcore.contract import Fetched, KeyValueStore, Reader, Stat
+from kvcore.contract import Fetched, KeyValueStore, Reader, Stat, WriteOptions
 from kvcore.contract.streams import read_blocks
 from kvcore.copying.destination import Destination
 from kvcore.copying.report import CopyReport
@@ -23,6 +23,7 @@ from kvcore.errors import (
     KvcoreError,
     PartialFailure,
     StoreError,
+    StoreTimeout,
     VerificationError,
 )
 from kvcore.ids import random_id
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 _CLOCKS_DIFFER_SECS = 2.0
 """By how much two stores may round the same expiry."""
 _FAILURES_IN_A_ROW = 10
-"""After so many it is asked whether the stores can be reached at all."""
+"""After so many it is asked whether the stores can be reached at all. A time-out asks at once: the
+next one may take as long."""
 
 
 class Stopped(Exception):
@@ -103,7 +105,9 @@ class Transfer:
         put: set[str] = set()
         try:
             self._all_at_a_time(left, put, tally)
-        except KvcoreError:
+        except KvcoreError as error:
+            if isinstance(error, StoreTimeout):
+                self._check_reachable()
             for key in left:
                 self._one(key, tally, was_put=key in put)
         else:
@@ -151,9 +155,12 @@ class Transfer:
             return
         self._check_stop()
         put.update(left)
-        for key, error in self._put(values, tally, left).items():
+        for key, error in self._put(values).items():
             del left[key]
-            self._note_failure(key, error, tally)
+            if self._is_there(error):
+                tally.skipped += 1
+            else:
+                self._note_failure(key, error, tally)
         wrong = self._different(left, values) if self._asked.verify else set()
         for key in list(left):
             del left[key]
@@ -164,16 +171,10 @@ class Transfer:
 
     def _read(self, keys: list[str]) -> dict[str, Fetched]:
         """The values of those keys that are still there."""
-        if not self._fetches:
-            found = self._source.get_many(keys)
-            return {key: Fetched(data, Stat(len(data))) for key, data in found.items()}
-        fetched = {}
-        for key in keys:
-            try:
-                fetched[key] = self._source.fetch(key)
-            except KeyNotFound:
-                continue
-        return fetched
+        if self._fetches:
+            return self._source._fetch_many(keys)
+        found = self._source.get_many(keys)
+        return {key: Fetched(data, Stat(len(data))) for key, data in found.items()}
 
     def _same(self, values: Mapping[str, Fetched], there: Mapping[str, Stat]) -> list[str]:
         """The keys whose very values are there."""
@@ -191,35 +192,18 @@ class Transfer:
         wrong = {key for key in keys if found.get(key) != values[key].data}
         return {key for key in wrong if key in found or not _is_over(values[key].stat)}
 
-    def _put(
-        self, values: Mapping[str, Fetched], tally: _Tally, left: dict[str, None]
-    ) -> Mapping[str, KvcoreError]:
+    def _put(self, values: Mapping[str, Fetched]) -> Mapping[str, KvcoreError]:
         """Put all; returns the errors by key. One that does not concern one key is raised."""
-        together = {}
-        errors: dict[str, KvcoreError] = {}
-        for key, (data, stat) in values.items():
-            if self._asked.skip_existing or stat.expires is not None or stat.content_type:
-                try:
-                    self._dest.put(
-                        key,
-                        data,
-                        self._ttl_secs(stat),
-                        if_absent=self._creates,
-                        content_type=stat.content_type,
-                    )
-                except KeyExists:
-                    del left[key]
-                    tally.skipped += 1
-                except KvcoreError as error:
-                    errors[key] = error
-            else:
-                together[key] = data
         try:
-            if together:
-                self._dest.put_many(together, self._ttl_secs(Stat(0)))
+            self._dest._checked_put_each(
+                {key: (data, self._options(stat)) for key, (data, stat) in values.items()}
+            )
         except PartialFailure as failure:
-            errors |= failure.errors
-        return errors
+            for error in failure.errors.values():
+                if isinstance(error, StoreTimeout):  # so the rest was not tried
+                    raise error from None
+            return failure.errors
+        return {}
 
     # One
 
@@ -260,14 +244,14 @@ class Transfer:
         if not asked.dry_run:
             sha256 = hashlib.sha256() if asked.verify else None
             try:
-                self._dest.put_file(
+                self._dest._checked_put_file(
                     key,
                     self._counted(reader, sha256),
-                    self._ttl_secs(stat),
-                    if_absent=self._creates,
-                    content_type=stat.content_type,
+                    self._options(stat),
                 )
-            except KeyExists:
+            except KeyExists as error:
+                if not self._is_there(error):
+                    raise
                 tally.skipped += 1
                 return
             if sha256 is not None:
@@ -304,11 +288,22 @@ class Transfer:
         if self._stop.is_set():
             raise Stopped
 
-    def _ttl_secs(self, stat: Stat) -> TtlSecs:
-        if not self._carries_expiry:
-            return None  # the source knows of no expiry: the destination's default holds
-        left = stat.remaining_secs()
-        return FOREVER if left is None else left
+    def _check_reachable(self) -> None:
+        """Ask both stores for a key that nobody has; raises what they raise."""
+        for store in (self._source, self._dest):
+            self._check_stop()
+            random_id() in store  # noqa: B015
+
+    def _options(self, stat: Stat) -> WriteOptions:
+        ttl_secs: TtlSecs = None  # the source knows of no expiry: the destination's default holds
+        if self._carries_expiry:
+            left = stat.remaining_secs()
+            ttl_secs = FOREVER if left is None else left
+        return WriteOptions(ttl_secs, if_absent=self._creates, content_type=stat.content_type)
+
+    def _is_there(self, error: KvcoreError) -> bool:
+        """Whether nothing was put because the destination has a value."""
+        return self._creates and isinstance(error, KeyExists)
 
     def _copied(self, stat: Stat, tally: _Tally) -> None:
         loses_expiry = stat.expires is not None and not self._carries_expiry
@@ -337,12 +332,17 @@ class Transfer:
     def _note_failure(self, key: str, error: KvcoreError | OSError, tally: _Tally) -> None:
         """Note it; raise it if it is not about this key at all: a store cannot be reached."""
         tally.failed(key, error)
-        if isinstance(error, StoreError):
-            self._failures += 1
-            if self._failures >= _FAILURES_IN_A_ROW:
-                for store in (self._source, self._dest):
-                    random_id() in store  # noqa: B015  # raises
-                self._failures = 0
+        if not isinstance(error, StoreError):
+            return
+        self._failures += 1
+        is_last = self._failures >= _FAILURES_IN_A_ROW
+        if isinstance(error, StoreTimeout):
+            if is_last:
+                raise error
+            self._check_reachable()
+        elif is_last:
+            self._check_reachable()
+            self._failures = 0
 
 
 def _is_over(stat: Stat) -> bool:

@@ -209,11 +209,20 @@ class StoreDecorator(KeyValueStore):
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         return self._inner.iter_stats(prefix)
 
+    def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        return self._inner._iter_sizes(prefix)
+
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._through_all(self._inner.get_many, keys)
 
+    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
+        return self._through_all(self._inner._fetch_many, keys)
+
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
         self._through_all(self._inner._checked_put_many, items, options)
+
+    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
+        self._through_all(self._inner._checked_put_each, items)
 
     def _delete_many(self, keys: Iterable[str]) -> None:
         self._through_all(self._inner.delete_many, keys)

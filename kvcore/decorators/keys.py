@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
-from kvcore.contract import KeyValueStore, Stat, WriteOptions
+from kvcore.contract import Fetched, KeyValueStore, Stat, WriteOptions
 from kvcore.decorators.base import StoreDecorator
 from kvcore.errors import KvcoreError
 from kvcore.keys import KeySpace
@@ -64,8 +64,14 @@ class KeyTransformingDecorator(StoreDecorator):
         return KeyValueStore._iter_prefixes(self, delimiter, prefix)
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        return self._our_stats(self._inner.iter_stats(self._map_key_prefix(prefix)))
+
+    def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        return self._our_stats(self._inner._iter_sizes(self._map_key_prefix(prefix)))
+
+    def _our_stats(self, stats: Iterable[tuple[str, Stat]]) -> Iterator[tuple[str, Stat]]:
         legal = self._keyspace
-        for key, found in self._inner.iter_stats(self._map_key_prefix(prefix)):
+        for key, found in stats:
             if self._filter(key) and (outer := self._unmap_key(key)) in legal:
                 yield outer, found
 
@@ -74,9 +80,18 @@ class KeyTransformingDecorator(StoreDecorator):
         found = self._through_all(self._inner.get_many, outer)
         return {outer[key]: data for key, data in found.items()}
 
+    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
+        outer = {self._map_key(key): key for key in keys}
+        found = self._through_all(self._inner._fetch_many, outer)
+        return {outer[key]: fetched for key, fetched in found.items()}
+
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
         inner = {self._map_key(key): data for key, data in items.items()}
         self._through_all(self._inner._checked_put_many, inner, options)
+
+    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
+        inner = {self._map_key(key): item for key, item in items.items()}
+        self._through_all(self._inner._checked_put_each, inner)
 
     def _delete_many(self, keys: Iterable[str]) -> None:
         self._through_all(self._inner.delete_many, [self._map_key(key) for key in keys])

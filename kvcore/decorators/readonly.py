@@ -42,7 +42,7 @@ class ReadOnlyDecorator(StoreDecorator):
 
     # The verbs refuse by the capability; these hold for what comes past them.
     _put = _put_file = _put_filename = _move_filename = _refuse
-    _put_many = _open_write = _refuse
+    _put_many = _put_each = _open_write = _refuse
     _delete = _delete_if_match = _delete_many = _refuse
     _copy = _move = _touch = _increment = _refuse
 

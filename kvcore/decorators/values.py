@@ -135,12 +135,22 @@ class ValueTransformingDecorator(StoreDecorator):
         found = super()._get_many(keys)
         return {key: self._decode(key, data) for key, data in found.items()}
 
+    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
+        found = super()._fetch_many(keys)
+        return {key: self._outer_fetched(key, fetched) for key, fetched in found.items()}
+
     def _stat(self, key: str) -> Stat:
         found = super()._stat(key)
         return found._replace(size=self._outer_size(found.size))
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        for key, found in self._inner.iter_stats(prefix):
+        return self._outer_stats(super()._iter_stats(prefix))
+
+    def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        return self._outer_stats(super()._iter_sizes(prefix))
+
+    def _outer_stats(self, stats: Iterable[tuple[str, Stat]]) -> Iterator[tuple[str, Stat]]:
+        for key, found in stats:
             yield key, found._replace(size=self._outer_size(found.size))
 
     # Writing
@@ -171,6 +181,11 @@ class ValueTransformingDecorator(StoreDecorator):
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
         encoded = {key: self._encode(key, data) for key, data in items.items()}
         super()._put_many(encoded, options)
+
+    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
+        super()._put_each(
+            {key: (self._encode(key, data), options) for key, (data, options) in items.items()}
+        )
 
     def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
         KeyValueStore._copy(self, source, dest, if_absent=if_absent)

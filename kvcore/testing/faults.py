@@ -19,7 +19,7 @@ from typing import (
     TypeVar,
 )
 
-from kvcore.contract import KeyValueStore, Reader, Stat, WriteOptions, Writer
+from kvcore.contract import Fetched, KeyValueStore, Reader, Stat, WriteOptions, Writer
 from kvcore.decorators.base import InnerWriter, StoreDecorator
 from kvcore.errors import StoreError, StoreTimeout
 
@@ -236,7 +236,16 @@ class FaultyStore(StoreDecorator):
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         return self._listing("iter_stats", partial(self._inner.iter_stats, prefix))
 
+    def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        return KeyValueStore._iter_sizes(self, prefix)
+
     # One by one, each with its own faults.
+
+    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
+        return KeyValueStore._fetch_many(self, keys)
+
+    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
+        KeyValueStore._put_each(self, items)
 
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return KeyValueStore._get_many(self, keys)

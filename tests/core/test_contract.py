@@ -26,6 +26,7 @@ from kvcore import (
     Reader,
     Stat,
     StoreError,
+    StoreTimeout,
     TimeToLiveMixin,
     Unsupported,
     UrlKeyValueStore,
@@ -342,10 +343,59 @@ def test_many_verbs_report_what_failed() -> None:
     }
     assert store.d == {"a": b"1", "b": b"3"}
     assert isinstance(caught.value.__cause__, StoreError)
-    with pytest.raises(PartialFailure, match="1 keys could not be deleted") as caught:
+    with pytest.raises(PartialFailure, match="1 key could not be deleted") as caught:
         store.delete_many(["a", "bad", "b"])
     assert set(caught.value.errors) == {"bad"}
     assert store.d == {}
+
+
+def test_many_verbs_stop_at_a_time_out() -> None:
+    """A storage that does not answer is not waited for again and again; all keys are named."""
+    calls = []
+
+    class Stuck(DictStore):
+        def _put(self, key: str, *rest: Any) -> None:
+            calls.append(key)
+            if key == "c":
+                raise StoreTimeout(key=key, store=self)
+            super()._put(key, *rest)
+
+        def _delete(self, key: str) -> None:
+            self._put(key, b"")
+
+    store = Stuck()
+    for many in (
+        lambda: store.put_many(dict.fromkeys("abcde", b"1")),
+        lambda: store.delete_many("abcde"[n] for n in range(5)),
+        lambda: store._put_each({key: (b"1", WriteOptions(ord(key))) for key in "abcde"}),
+    ):
+        calls.clear()
+        with pytest.raises(PartialFailure, match="3 keys") as caught:
+            many()
+        assert calls == ["a", "b", "c"]
+        errors = caught.value.errors
+        assert list(errors) == ["c", "d", "e"]
+        assert isinstance(errors["c"], StoreTimeout)
+        assert all("not tried" in str(errors[key]) for key in "de")
+
+
+def test_many_puts_with_options_of_their_own() -> None:
+    """Each value gets its own; the errors of all are told together."""
+    store = DictStore({"there": b"old"})
+    absent, hour = WriteOptions(if_absent=True), WriteOptions(3600, content_type="image/png")
+    with pytest.raises(PartialFailure) as caught:
+        store._put_each(
+            {
+                "there": (b"1", absent),
+                "new": (b"2", absent),
+                "one": (b"3", hour),
+                "two": (b"4", hour),
+            }
+        )
+    assert {key: type(error) for key, error in caught.value.errors.items()} == {"there": KeyExists}
+    assert store.d == {"there": b"old", "new": b"2", "one": b"3", "two": b"4"}
+    assert store.stat("two").content_type == "image/png"
+    assert store.stat("new").expires is None
 
 
 def test_an_error_that_is_not_ours_ends_a_many_verb() -> None:

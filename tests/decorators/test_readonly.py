@@ -144,6 +144,7 @@ def test_the_error_tells_which_key_and_store() -> None:
         "_move_filename",
         "_open_write",
         "_put_many",
+        "_put_each",
         "_delete",
         "_delete_if_match",
         "_delete_many",

@@ -293,6 +293,9 @@ def test_every_hook_can_fail() -> None:
         "iter_keys": ("",),
         "_iter_prefixes": ("/", ""),
         "_iter_stats": ("",),
+        "_iter_sizes": ("",),
+        "_fetch_many": (["key"],),
+        "_put_each": ({"key": (b"", options)},),
         "_copy": ("key", "other"),
         "_move": ("key", "other"),
     }
@@ -303,6 +306,7 @@ def test_every_hook_can_fail() -> None:
         with pytest.raises(wanted):
             list(getattr(store, hook)(*arguments, **more) or ())
     helpers = {"_reader", "_call_writing", "_copy_through", "_added", "_cannot", "_report"}
+    helpers |= {"_try_each", "_not_tried"}
     no_calls = {"_space", "_url", "_place", "_close"}
     hooks = {name for name, value in vars(Hooks).items() if callable(value)}
     hooks = {name for name in hooks if not name.startswith("__")}

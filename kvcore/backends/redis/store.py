@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, Any, ClassVar
@@ -44,6 +45,7 @@ _SCANNED = 2000  # names a SCAN: half a millisecond of the server's time
 _KEYS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1024 * 1024
 _HASHED_BYTES = 32 * 1024  # what `stat` has hashed in the server: a tenth of a millisecond
+_NOTHING_HASHED = -1
 _LAST = 2**62  # an offset behind every value
 _ENDLESS_SECS = 10**12  # beyond all calendars
 
@@ -162,7 +164,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             found = self._run(key, SWAP, options.if_match, data, "" if ms is None else ms)
             self._check_swapped(key, found)
         elif not self._ask(key, *_set(key, data, options)):
-            raise (KeyExists if options.if_absent else PreconditionFailed)(key=key, store=self)
+            raise _refusal(options)(key=key, store=self)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         blocks, size = [], 0
@@ -244,11 +246,34 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
                     raise told(answer, key, self) from answer
         return found
 
+    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
+        found = {}
+        for key, answer in self._answers(keys, FETCH):
+            if isinstance(answer, Exception):
+                if not is_wrong_type(answer):
+                    raise told(answer, key, self) from answer
+            elif answer is not None:
+                data, ms = answer
+                found[key] = Fetched(data, _stat(len(data), ms))
+        return found
+
+    def _answers(
+        self, keys: Iterable[str], script: Script, *words: Word
+    ) -> Iterator[tuple[str, Answer]]:
+        """What a script that only reads answers for each key."""
+        for block in _blocks(keys, _KEYS_AT_ONCE):
+            names = [key.encode() for key in block]
+            answers = self._told(self._server.run_for_each, script, names, *words)
+            yield from zip(block, answers, strict=True)
+
     def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
+        self._put_each({key: (data, options) for key, data in items.items()})
+
+    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
         errors: dict[str, KvcoreError] = {}
 
         def commands() -> Iterator[tuple[str, Command]]:
-            for key, data in items.items():
+            for key, (data, options) in items.items():
                 try:
                     self._check_size(key, len(data))
                 except StoreError as error:
@@ -256,18 +281,21 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
                 else:
                     yield key, _set(key, data, options)
 
-        self._send_each(commands(), errors)
+        for key, answer in self._send_each(commands(), errors):
+            if not answer:
+                options = items[key][1]
+                errors[key] = _refusal(options)(key=key, store=self)
         self._report(errors, "put")
 
     def _delete_many(self, keys: Iterable[str]) -> None:
         errors: dict[str, KvcoreError] = {}
-        self._send_each(((key, ("UNLINK", key.encode())) for key in keys), errors)
+        deque(self._send_each(((key, ("UNLINK", key.encode())) for key in keys), errors), 0)
         self._report(errors, "deleted")
 
     def _send_each(
         self, commands: Iterable[tuple[str, Command]], errors: dict[str, KvcoreError]
-    ) -> None:
-        """Send a command for each key, and note what goes wrong."""
+    ) -> Iterator[tuple[str, Answer]]:
+        """Send a command for each key; gives the answers, and notes what goes wrong."""
         broken: Exception | None = None
         for block in _bounded(commands):
             answers: Sequence[object] = ()
@@ -279,6 +307,8 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             for (key, _), answer in zip(block, answers or [broken] * len(block), strict=True):
                 if isinstance(answer, Exception):
                     errors[key] = told(answer, key, self)
+                else:
+                    yield key, answer
 
     # Listing
 
@@ -315,17 +345,22 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             raise told(error, None, self) from error
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        for block in _blocks(self._iter_keys(prefix), _KEYS_AT_ONCE):
-            names = [key.encode() for key in block]
-            answers = self._told(self._server.run_for_each, STAT, names, _HASHED_BYTES)
-            for key, found in zip(block, answers, strict=True):
-                if isinstance(found, Exception):
-                    raise told(found, key, self) from found
-                try:
-                    stat = self._stat_from(key, found)
-                except KeyNotFound:
-                    continue  # deleted while we listed
-                yield key, stat
+        for key, found in self._answers(self._iter_keys(prefix), STAT, _HASHED_BYTES):
+            if isinstance(found, Exception):
+                raise told(found, key, self) from found
+            try:
+                stat = self._stat_from(key, found)
+            except KeyNotFound:
+                continue  # deleted while we listed
+            yield key, stat
+
+    def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        for key, found in self._answers(self._iter_keys(prefix), STAT, _NOTHING_HASHED):
+            if isinstance(found, Exception):
+                raise told(found, key, self) from found
+            if found is not None:
+                size, ms, _ = found
+                yield key, _stat(size, ms)
 
     # Life
 
@@ -355,7 +390,11 @@ def _milliseconds(ttl_secs: TtlSecs) -> int | None:
     return math.ceil(ttl_secs * 1000)
 
 
-def _stat(size: int, ms: int, etag: str) -> Stat:
+def _refusal(options: WriteOptions) -> type[PreconditionFailed]:
+    return KeyExists if options.if_absent else PreconditionFailed
+
+
+def _stat(size: int, ms: int, etag: str | None = None) -> Stat:
     return Stat(size, etag=etag, expires=expiring_in(ms / 1000) if ms >= 0 else None)
 
 
