@@ -61,7 +61,7 @@ def test_between_question_and_answer(store: Any) -> None:
 
 def test_between_two_answers(proxy: Proxy, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of a pipeline's answers."""
-    proxy.dribble_bytes = 5
+    proxy.dribble_bytes, proxy.delay_secs = 5, 0.05
     store.put("key-0", b"key-0")  # the proxy waits for an answer as it was set before
     link: Any = store._server._link
     answer = link._answer
@@ -76,8 +76,8 @@ def test_between_two_answers(proxy: Proxy, store: Any, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(link, "_answer", fails)
         with pytest.raises(Interrupted):
-            store.put_many({name: name.encode() for name in NAMES[:10]})
-    proxy.dribble_bytes = 0
+            store.put_many({name: name.encode() for name in NAMES[:5]})
+    proxy.dribble_bytes, proxy.delay_secs = 0, 0.002
     check(store)
 
 
