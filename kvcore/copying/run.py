@@ -10,7 +10,7 @@ from typing import cast
 
 from kvcore.contract import KeyValueStore, Stat
 from kvcore.copying.destination import Destination
-from kvcore.copying.places import check_apart
+from kvcore.copying.places import Apart
 from kvcore.copying.report import CopyReport
 from kvcore.copying.transfer import Asked, Transfer
 from kvcore.errors import KvcoreError, ReadOnly, Unsupported
@@ -69,10 +69,11 @@ def copy_store(
         raise Unsupported("a store that does not list its keys cannot be copied", store=source)
     if not (dest.capabilities.write or dry_run):
         raise ReadOnly(store=dest)
-    check_apart(source, dest, prefix)
+    apart = Apart(source, dest, prefix)
     stop = Event()
     destination = Destination(dest, prefix)
-    transfer = Transfer(source, destination, Asked(verify, skip_existing, dry_run), stop)
+    asked = Asked(verify, skip_existing, dry_run)
+    transfer = Transfer(source, destination, apart, asked, stop)
     jobs = _jobs(transfer, source._iter_sizes(prefix))
     total = CopyReport(errors={})
 

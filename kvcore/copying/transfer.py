@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvcore.contract import Fetched, KeyValueStore, Reader, Stat, WriteOptions
 from kvcore.contract.streams import read_blocks
 from kvcore.copying.destination import Destination
+from kvcore.copying.places import Apart
 from kvcore.copying.report import CopyReport
 from kvcore.errors import (
     InvalidKey,
@@ -77,11 +79,17 @@ class Transfer:
     """Carries values from one store to another; used by several threads at once."""
 
     def __init__(
-        self, source: KeyValueStore, destination: Destination, asked: Asked, stop: Event
+        self,
+        source: KeyValueStore,
+        destination: Destination,
+        apart: Apart,
+        asked: Asked,
+        stop: Event,
     ) -> None:
         self._source = source
         self._destination = destination
         self._dest = destination.store
+        self._apart = apart
         self._asked = asked
         self._stop = stop
         here, there = source.capabilities, self._dest.capabilities
@@ -102,6 +110,12 @@ class Transfer:
         """Copy small values."""
         tally = _Tally()
         left = dict.fromkeys(self._legal(keys, tally))
+        for first in islice(left, 1):
+            with self._apart.watched(first):
+                self._many(left, tally)
+        return tally.report()
+
+    def _many(self, left: dict[str, None], tally: _Tally) -> None:
         put: set[str] = set()
         try:
             self._all_at_a_time(left, put, tally)
@@ -112,13 +126,13 @@ class Transfer:
                 self._one(key, tally, was_put=key in put)
         else:
             self._failures = 0
-        return tally.report()
 
     def one(self, key: str) -> CopyReport:
         """Copy a value of any size, in bounded memory."""
         tally = _Tally()
         for legal in self._legal([key], tally):
-            self._one(legal, tally)
+            with self._apart.watched(legal):
+                self._one(legal, tally)
         return tally.report()
 
     def _legal(self, keys: list[str], tally: _Tally) -> Iterator[str]:

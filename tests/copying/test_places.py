@@ -1,11 +1,12 @@
 """Which stores are apart: a copy that would feed itself is refused before it begins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kvcore import (
+    CopyReport,
     DictStore,
     FilesystemStore,
     HMACDecorator,
@@ -82,6 +83,40 @@ def test_a_copy_into_itself_is_refused(pair: Pair, tmp_path: Path) -> None:
     source, dest = pair(DictStore(), tmp_path)
     with pytest.raises(ValueError, match="without end"):
         copy_store(source, dest)
+
+
+class Growing(DictStore):
+    """Does not know whose place it is; lists what is put meanwhile, as servers do."""
+
+    def _place(self) -> tuple[object, str]:
+        return self, ""
+
+    def iter_keys(self, prefix: str = "") -> Iterator[str]:
+        seen: set[str] = set()
+        while new := set(super().iter_keys(prefix)) - seen:
+            yield from new
+            seen |= new
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_copy_into_itself_that_is_not_seen_does_not_run_away(size: int) -> None:
+    """It ends as soon as something that was put turns up in the source."""
+    source = Growing({f"{number}": bytes(size) for number in range(500 if size == 1 else 20)})
+    dest = PrefixDecorator("copy-", Growing(source.d))
+
+    def check(report: CopyReport) -> None:
+        assert report.seen < 10_000
+
+    with pytest.raises(ValueError, match="without end"):
+        copy_store(source, dest, on_progress=check)
+
+
+def test_stores_with_one_kind_of_names_are_copied() -> None:
+    """Another place of the same kind is left to be what it is, keys with the prefix included."""
+    source = Growing({"key": b"1", "copy-key": b"2", "copy-copy-key": b"3"})
+    inner = Growing()
+    assert copy_store(source, PrefixDecorator("copy-", inner)).copied == 3
+    assert set(inner.d) == {f"copy-{key}" for key in source.d}
 
 
 @pytest.mark.parametrize("pair", APART.values(), ids=APART)
