@@ -78,6 +78,9 @@ def cp(
     if stopped is not None:
         click.echo("kvcore: not complete; the same command again goes on from here", err=True)
         raise stopped
+    if not last.seen:
+        which = f"no key that begins with {prefix!r}" if prefix else "no keys"
+        click.echo(f"kvcore: nothing to copy: there are {which} in {plain(repr(source))}", err=True)
     if not last.ok:
         click.get_current_context().exit(KEYS_FAILED)
 

@@ -28,6 +28,18 @@ def test_cp_from_url_to_url(run: Run, tmp_path: Path) -> None:
     assert told.startswith("copied 0 values")
 
 
+def test_cp_of_nothing_says_so(run: Run, memory: DictStore, tmp_path: Path) -> None:
+    """Most likely a name is written wrongly, and a folder is made when the first value is put."""
+    result = run("cp", f"fs://{tmp_path}/meida", "files")
+    assert result.stdout == "copied 0 values (0 bytes)\n"
+    assert f"there are no keys in <FilesystemStore fs://{tmp_path}/meida" in result.stderr
+    memory.put("a", b"1")
+    told = run("cp", "default", "files", "--prefix", "b", "--json")
+    assert "no key that begins with 'b'" in told.stderr
+    assert lines(told)[0]["copied"] == 0
+    assert run("cp", "default", "files").stderr == ""
+
+
 def test_cp_json(run: Run, memory: DictStore, folder: FilesystemStore) -> None:
     """One document, whatever happened."""
     memory.d.update({"a": b"1", "b": b"22"})

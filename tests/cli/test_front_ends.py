@@ -105,9 +105,15 @@ def test_manage_py_takes_the_options_of_django(
     """Before and after the subcommand, as with every command."""
     store.put("a", b"1")
     program = front_ends(tmp_path, store)["django"]
-    settings = "--settings=the_settings"
-    assert call(*program, "ls", "default", settings).stdout == b"a\n"
-    assert call(*program, settings, "ls", "default").stdout == b"a\n"
+    options = ("--settings=the_settings", "--verbosity", "2", "--no-color", "--skip-checks")
+    assert call(*program, "ls", "default", *options).stdout == b"a\n"
+    assert call(*program, *options, "ls", "default").stdout == b"a\n"
+    told = call(*program, *options, "--traceback", "get", "default", "b", code=1).stderr
+    assert b"Traceback" in told
+    assert told.endswith(b")\n")
+    shown = call("-m", "django", "help", "kvcore", DJANGO_SETTINGS_MODULE="the_settings").stdout
+    assert b"Exit codes:" in shown
+    assert b"--verbosity" not in shown
 
 
 def test_call_command() -> None:

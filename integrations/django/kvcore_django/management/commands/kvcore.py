@@ -35,9 +35,18 @@ class Command(BaseCommand):
         parser = ArgumentParser(add_help=False, allow_abbrev=False)
         for option in ("--settings", "--pythonpath"):
             parser.add_argument(option)
+        # What every command of Django takes; nothing is written here that they would change.
+        parser.add_argument("-v", "--verbosity", choices=("0", "1", "2", "3"))
+        for option in ("--no-color", "--force-color", "--skip-checks"):
+            parser.add_argument(option, action="store_true")
+        parser.add_argument("--traceback", action="store_true")
         own, rest = parser.parse_known_args(argv[2:])
         handle_default_options(own)
-        sys.exit(self._run(rest))
+        sys.exit(self._run(["--debug", *rest] if own.traceback else rest))
+
+    def print_help(self, prog_name: str, subcommand: str) -> None:
+        """Of ``manage.py help kvcore``."""
+        self._run(["--help"])
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run for ``call_command``; an exit code other than 0 is a ``CommandError``."""
