@@ -24,10 +24,14 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.delay_secs = 0.0
         """How long an answer waits before it is handed on."""
+        self.request_delay_secs = 0.0
+        """How long each block of what a client sends waits before it is handed on."""
         self.dribble_bytes = 0
         """The most that is handed on of an answer at once; 0: all."""
         self.cut_after: int | None = None
         """Bytes of answers after which a connection is closed."""
+        self.hold_after: int | None = None
+        """Bytes of answers after which a connection hands on nothing more."""
         self.connections = 0
         """How many there were."""
         self.requests = 0
@@ -67,6 +71,8 @@ class Proxy:
             while data := client.recv(_BLOCK_BYTES):
                 self.requests += 1
                 self.asked.set()
+                if self.request_delay_secs:
+                    time.sleep(self.request_delay_secs)
                 server.sendall(data)
         except OSError:
             pass
@@ -82,6 +88,8 @@ class Proxy:
                 self.open.wait()
                 if self.cut_after is not None:
                     data = data[: max(self.cut_after - sent, 0)]
+                if self.hold_after is not None and sent > self.hold_after:
+                    continue
                 client.sendall(data)
                 sent += len(data)
                 if self.cut_after is not None and sent >= self.cut_after:

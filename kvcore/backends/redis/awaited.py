@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from kvcore.backends.redis.links import Command, Errors, getter_of
 from kvcore.backends.redis.objects import Answer, Connection, Pool
+from kvcore.backends.redis.timing import Progress, pieces
 from kvcore.forking import tell_after_fork
 
 _T = TypeVar("_T")
@@ -139,53 +141,100 @@ class AwaitedLink:
 
         self._pools = PerLoop(make, lambda made: close_pool(made.pool))
 
-    async def send(self, command: Command, *, reads: bool) -> Answer:
+    async def send(self, command: Command, *, reads: bool, since: float | None = None) -> Answer:
         """Send a command; returns the answer."""
-        pool, get_connection, turns = self._pools.get()
-        may_retry = True
-        async with asyncio.timeout(self._deadline_secs), turns:
+
+        async def talk(made: _Pool, limit: asyncio.Timeout) -> Answer:
+            may_retry = True
             while True:
-                connection = await get_connection()
+                connection = await made.get_connection()
                 is_sent = False
                 try:
-                    await connection.send_command(*command)
+                    await self._send(connection, connection.pack_command(*command), limit)
                     is_sent = True
                     answer = await connection.read_response()
                 except self.errors.refused:  # the whole answer
-                    await pool.release(connection)
+                    await self._release(made.pool, connection)
                     raise
                 except BaseException as error:
-                    await self._give_up(pool, connection)
+                    await self._give_up(made.pool, connection)
                     if not (may_retry and (reads or not is_sent) and self.errors.is_lost(error)):
                         raise
                     may_retry = False
                 else:
-                    await pool.release(connection)
+                    await self._release(made.pool, connection)
                     return answer
 
-    async def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
+        return await self._in_time(since, talk)
+
+    async def send_all(
+        self, commands: Sequence[Command], *, reads: bool, since: float | None = None
+    ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
-        pool, get_connection, turns = self._pools.get()
-        may_retry = reads  # of what was sent in part, the first commands may have been run
-        async with asyncio.timeout(self._deadline_secs), turns:
+
+        async def talk(made: _Pool, limit: asyncio.Timeout) -> list[Answer]:
+            may_retry = reads  # of what was sent in part, the first commands may have been run
             while True:
-                connection = await get_connection()
+                connection = await made.get_connection()
                 try:
-                    await connection.send_packed_command(connection.pack_commands(commands))
+                    await self._send(connection, connection.pack_commands(commands), limit)
                     answers = [await self._answer(connection) for _ in commands]
                 except BaseException as error:
-                    await self._give_up(pool, connection)
+                    await self._give_up(made.pool, connection)
                     if not (may_retry and self.errors.is_lost(error)):
                         raise
                     may_retry = False
                 else:
-                    await pool.release(connection)
+                    await self._release(made.pool, connection)
                     return answers
+
+        return await self._in_time(since, talk)
+
+    async def _in_time(
+        self, since: float | None, talk: Callable[[_Pool, asyncio.Timeout], Awaitable[_T]]
+    ) -> _T:
+        made = self._pools.get()
+        has_turn = False
+        try:
+            async with self._limit(since) as limit, made.turns:
+                has_turn = True
+                return await talk(made, limit)
+        except TimeoutError as error:
+            if has_turn:
+                raise
+            raise TimeoutError("No connection available") from error
+
+    def _limit(self, since: float | None) -> asyncio.Timeout:
+        secs = self._deadline_secs
+        if secs is not None and since is not None:
+            secs -= time.monotonic() - since
+        return asyncio.timeout(secs)
+
+    async def _send(
+        self, connection: Connection, packed: Sequence[bytes], limit: asyncio.Timeout
+    ) -> None:
+        progress: Progress | None = getattr(connection, "progress", None)
+        if progress is not None:
+            progress.watch(limit, self._deadline_secs)
+        parts = pieces(packed)
+        if parts is packed:
+            await connection.send_packed_command(packed)
+            return
+        for part in parts:
+            await connection.send_packed_command([part])
+            if progress is not None:
+                progress.moved()
+
+    async def _release(self, pool: Pool, connection: Connection) -> None:
+        progress: Progress | None = getattr(connection, "progress", None)
+        if progress is not None:
+            progress.watch(None, None)
+        await pool.release(connection)
 
     async def _give_up(self, pool: Pool, connection: Connection) -> None:
         """Give back a connection without what may still be on its way."""
         await connection.disconnect(nowait=True)
-        await pool.release(connection)
+        await self._release(pool, connection)
 
     async def _answer(self, connection: Connection) -> Answer:
         try:

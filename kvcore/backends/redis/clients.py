@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
-from kvcore.backends.redis import twins
+from kvcore.backends.redis import timing, twins
 from kvcore.backends.redis.links import ClientLink, Errors, Link, PoolLink
 from kvcore.backends.redis.objects import AnyClient, Library, Pool
 from kvcore.backends.redis.server import Server
@@ -85,8 +85,9 @@ class Configured(Connector):
         self._settings = settings
         library = load_library("redis", f"kvcore[{EXTRA}]")
         errors = Errors(library)
-        self.server = Server(
-            PoolLink(errors, self._make_pool, owned=True), self._awaited_link(errors)
+        self.server: Server = Server(
+            PoolLink(errors, self._make_pool, deadline_secs=settings.deadline, owned=True),
+            self._awaited_link(errors),
         )
 
     def __reduce__(self) -> tuple[type[Configured], tuple[Settings]]:
@@ -109,7 +110,7 @@ class Configured(Connector):
     def _make_pool(self) -> Pool:
         library = import_module("redis")
         given = self._settings
-        options = self._connection_options(library, library.retry.Retry)
+        options = self._connection_options(library, timing.InTime)
         options["socket_timeout"] = given.deadline
         if given.max_connections is None:
             return library.ConnectionPool(max_connections=_UNLIMITED, **options)
@@ -120,12 +121,13 @@ class Configured(Connector):
     def _make_awaited_pool(self) -> Pool:
         library = import_module("redis.asyncio")
         # The deadline is that of the link: one clock for a call, not one for each of its steps.
-        options = self._connection_options(library, library.retry.Retry)
+        options = self._connection_options(library, timing.Moving)
         options["socket_timeout"] = None
         return library.ConnectionPool(max_connections=_UNLIMITED, **options)
 
-    def _connection_options(self, library: Library, retry: type) -> dict[str, Any]:
+    def _connection_options(self, library: Library, mixin: type) -> dict[str, Any]:
         given = self._settings
+        retry = library.retry.Retry
         options: dict[str, Any] = {
             "db": given.db,
             "username": given.username,
@@ -137,10 +139,11 @@ class Configured(Connector):
         if given.path:
             return {
                 **options,
-                "connection_class": library.UnixDomainSocketConnection,
+                "connection_class": timing.mixed(mixin, library.UnixDomainSocketConnection),
                 "path": given.path,
             }
         options |= {
+            "connection_class": timing.mixed(mixin, library.Connection),
             "host": given.host,
             "port": given.port,
             "socket_connect_timeout": min(given.connect_timeout, given.deadline),
@@ -150,7 +153,7 @@ class Configured(Connector):
             return options
         return {
             **options,
-            "connection_class": library.SSLConnection,
+            "connection_class": timing.mixed(mixin, library.SSLConnection),
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,
             "ssl_ca_certs": given.ca_file,
@@ -181,11 +184,16 @@ class Given(Connector):
         errors = Errors(library)
         link: Link
         if _is_plain(client, library):
-            link = PoolLink(errors, lambda: client.connection_pool, owned=False)
+            link = PoolLink(
+                errors,
+                lambda: client.connection_pool,
+                deadline_secs=twins.time_out_of(client, library),
+                owned=False,
+            )
         else:
             link = ClientLink(errors, client)
         self._options = twins.options_of(client)
-        self.server = Server(link, twins.awaited_link(client, library, errors, link))
+        self.server: Server = Server(link, twins.awaited_link(client, library, errors, link))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a RedisStore around a client does not pickle; one from a URL does")

@@ -54,16 +54,19 @@ _CLASSES = {
 }
 
 
-def told(error: Exception, key: str | None, store: object) -> StoreError:
+def told(error: Exception, key: str | None, store: object, *, reads: bool = False) -> StoreError:
     """Our error for one of the client's; raise it ``from`` that.
 
-    >>> told(TimeoutError("Timeout reading from socket"), "a", None)
-    StoreTimeout('')
+    >>> told(TimeoutError("Timeout reading from socket"), "a", None, reads=True)
+    StoreTimeout('the server did not answer in time')
     """
     names = [kind.__name__ for kind in type(error).__mro__]
     reason = str(error).partition(", with args")[0]  # the server quotes what it does not know
-    if "No connection available" not in reason and "TimeoutError" in names:
-        return StoreTimeout(key=key, store=store)
+    if "No connection available" in reason:
+        return StoreTimeout(_HINTS["POOL"], key=key, store=store)
+    if "TimeoutError" in names:
+        told_reads = "the server did not answer in time" if reads else ""
+        return StoreTimeout(told_reads, key=key, store=store)
     message = _HINTS.get(_code(names, reason), "the server failed")
     return StoreError(f"{message}: {reason}" if reason else message, key=key, store=store)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from kvcore.backends.redis import timing
 from kvcore.backends.redis.objects import Answer, AnyClient, Connection, Library, Node, Pool
 from kvcore.forking import tell_after_fork
 
@@ -51,6 +52,8 @@ class Link(ABC):
     then the server cannot have run it; and if it only ``reads``, also where the answer was lost. A
     write whose answer was lost is never sent again: it may have been run, and another client may
     have written since.
+
+    ``since``: when the call began (``time.monotonic``) that this is a part of; by default now.
     """
 
     is_spread = False
@@ -62,11 +65,15 @@ class Link(ABC):
         self.errors = errors
 
     @abstractmethod
-    def send(self, command: Command, *, reads: bool, node: Node = None) -> Answer:
+    def send(
+        self, command: Command, *, reads: bool, since: float | None = None, node: Node = None
+    ) -> Answer:
         """Send a command; returns the answer."""
 
     @abstractmethod
-    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
+    def send_all(
+        self, commands: Sequence[Command], *, reads: bool, since: float | None = None
+    ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
 
     def scan(self, command: Command, node: Node, work: Callable[[], object]) -> Answer:
@@ -95,8 +102,16 @@ class PoolLink(Link):
 
     is_direct = True
 
-    def __init__(self, errors: Errors, make_pool: Callable[[], Pool], *, owned: bool) -> None:
+    def __init__(
+        self,
+        errors: Errors,
+        make_pool: Callable[[], Pool],
+        *,
+        deadline_secs: float | None,
+        owned: bool,
+    ) -> None:
         super().__init__(errors)
+        self._deadline_secs = deadline_secs
         self._make_pool = make_pool
         self._owned = owned
         self._pool: tuple[Pool, Callable[[], Connection]] | None = None
@@ -124,17 +139,23 @@ class PoolLink(Link):
         command: Command,
         *,
         reads: bool,
+        since: float | None = None,
         node: Node = None,
         work: Callable[[], object] | None = None,
     ) -> Answer:
         """Send a command, do the work, return the answer."""
         pool, get_connection = self._pool or self._new_pool()
+        end = timing.begin(self._deadline_secs, since)
+        connection = get_connection()
         may_retry = True
         while True:
-            connection = get_connection()
             is_sent = False
             try:
-                connection.send_command(*command)
+                packed = timing.pieces(connection.pack_command(*command))
+                if timing.is_late(end, self._deadline_secs):
+                    timing.send_late(connection, packed, end)
+                else:
+                    connection.send_packed_command(packed)
                 is_sent = True
                 now, work = work, None  # once
                 if now is not None:
@@ -145,32 +166,49 @@ class PoolLink(Link):
                 raise
             except BaseException as error:
                 connection.disconnect()
-                pool.release(connection)
                 if not (may_retry and (reads or not is_sent) and self.errors.is_lost(error)):
+                    pool.release(connection)
                     raise
                 may_retry = False
+                self._connect(pool, connection)
             else:
                 pool.release(connection)
                 return answer
 
-    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
+    def send_all(
+        self, commands: Sequence[Command], *, reads: bool, since: float | None = None
+    ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         pool, get_connection = self._pool or self._new_pool()
+        end = timing.begin(self._deadline_secs, since)
+        connection = get_connection()
         may_retry = reads  # of what was sent in part, the first commands may have been run
         while True:
-            connection = get_connection()
             try:
-                connection.send_packed_command(connection.pack_commands(commands))
+                packed = timing.pieces(connection.pack_commands(commands))
+                if timing.is_late(end, self._deadline_secs):
+                    timing.send_late(connection, packed, end)
+                else:
+                    connection.send_packed_command(packed)
                 answers = [self._answer(connection) for _ in commands]
             except BaseException as error:
                 connection.disconnect()
-                pool.release(connection)
                 if not (may_retry and self.errors.is_lost(error)):
+                    pool.release(connection)
                     raise
                 may_retry = False
+                self._connect(pool, connection)
             else:
                 pool.release(connection)
                 return answers
+
+    def _connect(self, pool: Pool, connection: Connection) -> None:
+        """Connect again: the pool may have no other connection."""
+        try:
+            connection.connect()
+        except BaseException:
+            pool.release(connection)
+            raise
 
     def _answer(self, connection: Connection) -> Answer:
         try:
@@ -197,15 +235,19 @@ class ClientLink(Link):
     def __init__(self, errors: Errors, client: AnyClient) -> None:
         super().__init__(errors)
         self._client = client
-        self.is_spread = hasattr(client, "keyslot")
+        self.is_spread: bool = hasattr(client, "keyslot")
 
-    def send(self, command: Command, *, reads: bool, node: Node = None) -> Answer:
-        """Send a command; how often, is up to the client."""
+    def send(
+        self, command: Command, *, reads: bool, since: float | None = None, node: Node = None
+    ) -> Answer:
+        """Send a command; how often and how long, is up to the client."""
         if node is None:
             return self._client.execute_command(*command)
         return self._client.execute_command(*command, target_nodes=node)
 
-    def send_all(self, commands: Sequence[Command], *, reads: bool) -> list[Answer]:
+    def send_all(
+        self, commands: Sequence[Command], *, reads: bool, since: float | None = None
+    ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         options = {} if self.is_spread else {"transaction": False}
         with self._client.pipeline(**options) as pipeline:

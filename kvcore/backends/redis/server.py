@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,27 +31,29 @@ class Server:
         self._limit_bytes: int | None = None
         self.errors: Errors = link.errors
         self.is_spread: bool = link.is_spread
-        self.are_together = link.are_together
-        self.nodes = link.nodes
+        self.are_together: Callable[[bytes, bytes], bool] = link.are_together
+        self.nodes: Callable[[], Sequence[Node]] = link.nodes
 
     @property
     def can_wait(self) -> bool:
         """Whether a call can wait in an event loop."""
         return self._awaited is not None and can_wait()
 
-    def send(self, command: Command, *, reads: bool = False) -> Answer:
+    def send(self, command: Command, *, reads: bool = False, since: float | None = None) -> Answer:
         """Send a command; see `Link`."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.send(command, reads=reads)
-        return bridge.wait(self._awaited.send(command, reads=reads))
+            return self._link.send(command, reads=reads, since=since)
+        return bridge.wait(self._awaited.send(command, reads=reads, since=since))
 
-    def send_all(self, commands: Sequence[Command], *, reads: bool = False) -> list[Answer]:
+    def send_all(
+        self, commands: Sequence[Command], *, reads: bool = False, since: float | None = None
+    ) -> list[Answer]:
         """Send commands in one go; see `Link`."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
-            return self._link.send_all(commands, reads=reads)
-        return bridge.wait(self._awaited.send_all(commands, reads=reads))
+            return self._link.send_all(commands, reads=reads, since=since)
+        return bridge.wait(self._awaited.send_all(commands, reads=reads, since=since))
 
     def scan(
         self, command: Command, node: Node, work: Callable[[], object]
@@ -67,39 +70,51 @@ class Server:
         return int(cursor), names
 
     def run(
-        self, script: Script, keys: Iterable[bytes], *words: Word, reads: bool = False
+        self,
+        script: Script,
+        keys: Iterable[bytes],
+        *words: Word,
+        reads: bool = False,
+        since: float | None = None,
     ) -> Answer:
         """Run a script."""
         keys = tuple(keys)
         rest = (len(keys), *keys, *words)
+        since = time.monotonic() if since is None else since
         try:
-            return self.send(("EVALSHA", script.sha, *rest), reads=reads)
+            return self.send(("EVALSHA", script.sha, *rest), reads=reads, since=since)
         except self.errors.no_script:  # the server has not seen it since its start
-            return self.send(("EVAL", script.text, *rest), reads=reads)
+            return self.send(("EVAL", script.text, *rest), reads=reads, since=since)
 
     def run_for_each(self, script: Script, keys: Sequence[bytes], *words: Word) -> list[Answer]:
         """Run a script that only reads for each of the keys, in one go."""
+        since = time.monotonic()
         answers = self.send_all(
-            [("EVALSHA", script.sha, 1, key, *words) for key in keys], reads=True
+            [("EVALSHA", script.sha, 1, key, *words) for key in keys], reads=True, since=since
         )
         if any(isinstance(answer, self.errors.no_script) for answer in answers):
             texts: list[Command] = [("EVAL", script.text, 1, key, *words) for key in keys]
-            answers = self.send_all(texts, reads=True)
+            answers = self.send_all(texts, reads=True, since=since)
         return answers
 
-    def largest_value(self, size: int) -> int:
+    def largest_value(self, size: int, since: float | None = None) -> int:
         """The limit of the server for a value of ``size`` bytes, asked for when it matters."""
         if size <= _LEAST_LIMIT_BYTES:
             return _LEAST_LIMIT_BYTES
-        if self._limit_bytes is None:
-            self._limit_bytes = self._configured_limit()
+        # Asked again before a value is refused: the server may have been set otherwise.
+        if self._limit_bytes is None or size > self._limit_bytes:
+            self._limit_bytes = self._configured_limit(since)
         return self._limit_bytes
 
-    def _configured_limit(self) -> int:
+    def forget_limit(self) -> None:
+        """Ask again for the limit: a large value was not taken."""
+        self._limit_bytes = None
+
+    def _configured_limit(self, since: float | None) -> int:
         if self.is_spread:
             return _LIMIT_BYTES
         try:
-            answer = self.send(("CONFIG", "GET", "proto-max-bulk-len"), reads=True)
+            answer = self.send(("CONFIG", "GET", "proto-max-bulk-len"), reads=True, since=since)
         except self.errors.refused:  # many a hosted server forbids it
             return _LIMIT_BYTES
         return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else _LIMIT_BYTES

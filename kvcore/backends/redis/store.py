@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -83,24 +84,33 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
 
     # What goes to the server, and errors back.
 
-    def _ask(self, key: str, *command: Word, reads: bool = False) -> Answer:
+    def _ask(
+        self, key: str, *command: Word, reads: bool = False, since: float | None = None
+    ) -> Answer:
         try:
-            return self._server.send(command, reads=reads)
+            return self._server.send(command, reads=reads, since=since)
         except self._server.errors.all as error:
-            raise told(error, key, self) from error
+            raise told(error, key, self, reads=reads) from error
 
-    def _run(self, key: str, script: Script, *words: Word, reads: bool = False) -> Answer:
+    def _run(
+        self,
+        key: str,
+        script: Script,
+        *words: Word,
+        reads: bool = False,
+        since: float | None = None,
+    ) -> Answer:
         try:
-            return self._server.run(script, (key.encode(),), *words, reads=reads)
+            return self._server.run(script, (key.encode(),), *words, reads=reads, since=since)
         except self._server.errors.all as error:
-            raise told(error, key, self) from error
+            raise told(error, key, self, reads=reads) from error
 
-    def _check_size(self, key: str, size: int) -> None:
+    def _check_size(self, key: str, size: int, since: float | None = None) -> None:
         """Raise before a value is sent that the server would not take."""
         try:
-            limit = self._server.largest_value(size)
+            limit = self._server.largest_value(size, since)
         except self._server.errors.all as error:
-            raise told(error, key, self) from error
+            raise told(error, key, self, reads=True) from error
         if size > limit:
             raise StoreError(
                 f"a value has at most {limit} bytes here (proto-max-bulk-len of the server)",
@@ -129,16 +139,19 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
         write_all(file, self._get(key))
 
     def _get_range(self, key: str, start: int, length: int | None) -> bytes:
-        first, data = min(start, _LAST), b""
+        first, data, since = min(start, _LAST), b"", time.monotonic()
         if length != 0:
             last = -1 if length is None else min(first + length, _LAST) - 1
-            data = self._ask(key, "GETRANGE", key.encode(), first, last, reads=True)
-        if not data and not self._has_key(key):  # a missing value is as empty
+            data = self._ask(key, "GETRANGE", key.encode(), first, last, reads=True, since=since)
+        if not data and not self._is_there(key, since):  # a missing value is as empty
             raise KeyNotFound(key=key, store=self)
         return data
 
     def _has_key(self, key: str) -> bool:
-        return bool(self._ask(key, "EXISTS", key.encode(), reads=True))
+        return self._is_there(key, None)
+
+    def _is_there(self, key: str, since: float | None) -> bool:
+        return bool(self._ask(key, "EXISTS", key.encode(), reads=True, since=since))
 
     def _stat(self, key: str) -> Stat:
         found = self._run(key, STAT, _HASHED_BYTES, reads=True)
@@ -156,15 +169,30 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
         if len(data) > _BYTES_AT_ONCE:
-            self._check_size(key, len(data))
+            self._put_large(key, data, options)
+        else:
+            self._put_checked(key, data, options, None)
+
+    def _put_large(self, key: str, data: bytes, options: WriteOptions) -> None:
+        since = time.monotonic()
+        self._check_size(key, len(data), since)
+        try:
+            self._put_checked(key, data, options, since)
+        except StoreError:
+            self._server.forget_limit()  # it may have been lowered
+            raise
+
+    def _put_checked(
+        self, key: str, data: bytes, options: WriteOptions, since: float | None
+    ) -> None:
         if options is PLAIN:
-            self._ask(key, "SET", key.encode(), data)
+            self._ask(key, "SET", key.encode(), data, since=since)
         elif options.if_match is not None:
             ms = _milliseconds(options.ttl_secs)
-            found = self._run(key, SWAP, options.if_match, data, "" if ms is None else ms)
-            self._check_swapped(key, found)
-        elif not self._ask(key, *_set(key, data, options)):
-            raise _refusal(options)(key=key, store=self)
+            words = (options.if_match, data, "" if ms is None else ms)
+            self._check_swapped(key, self._run(key, SWAP, *words, since=since))
+        elif not self._ask(key, *_set(key, data, options), since=since):
+            raise (KeyExists if options.if_absent else PreconditionFailed)(key=key, store=self)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         blocks, size = [], 0
@@ -183,11 +211,11 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
             raise PreconditionFailed(key=key, store=self, current=current)
 
     def _touch(self, key: str, ttl_secs: TtlSecs) -> None:
-        name, ms = key.encode(), _milliseconds(ttl_secs)
+        name, ms, since = key.encode(), _milliseconds(ttl_secs), time.monotonic()
         if ms is not None:
             found = self._ask(key, "PEXPIRE", name, ms)
         else:
-            found = self._ask(key, "PERSIST", name) or self._has_key(key)
+            found = self._ask(key, "PERSIST", name, since=since) or self._is_there(key, since)
         if not found:
             raise KeyNotFound(key=key, store=self)
 
@@ -304,6 +332,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
                     answers = self._server.send_all([command for _, command in block])
                 except self._server.errors.all as error:
                     broken = error  # the next would not fare better, and wait as long
+                    self._server.forget_limit()
             for (key, _), answer in zip(block, answers or [broken] * len(block), strict=True):
                 if isinstance(answer, Exception):
                     errors[key] = told(answer, key, self)
@@ -342,7 +371,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
         try:
             return call(*args, **kwargs)
         except self._server.errors.all as error:
-            raise told(error, None, self) from error
+            raise told(error, None, self, reads=True) from error
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         for key, found in self._answers(self._iter_keys(prefix), STAT, _HASHED_BYTES):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kvcore.aio.native.bridge import can_wait as can_wait
 from kvcore.backends.redis.links import Errors, Link
 from kvcore.backends.redis.objects import AnyClient, Library, Pool
+from kvcore.backends.redis.timing import Moving, mixed
 
 if TYPE_CHECKING:
     from kvcore.backends.redis.awaited import AwaitedLink
@@ -21,7 +22,7 @@ MOST_CONNECTIONS = 100
 # What says where the server is and who we are.
 _CARRIED = {
     *("host", "port", "path", "db", "username", "password", "credential_provider"),
-    *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
+    *("socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
     *("client_name", "health_check_interval"),
 }
 # What was written for a synchronous client.
@@ -89,7 +90,9 @@ def _carried(options: Mapping[str, Any], awaited: Library) -> dict[str, Any] | N
         if value is not None and (name in _CARRIED or name.startswith("ssl_"))
     }
     never = import_module(f"{awaited.__name__.partition('.')[0]}.backoff").NoBackoff()
-    return {**carried, "protocol": 2, "retry": awaited.retry.Retry(never, 0)}
+    no_retry = awaited.retry.Retry(never, 0)
+    # The deadline is that of the link.
+    return {**carried, "socket_timeout": None, "protocol": 2, "retry": no_retry}
 
 
 def _pool_of(pool: Pool, library: Library, awaited: Library) -> Callable[[], Pool] | None:
@@ -97,7 +100,9 @@ def _pool_of(pool: Pool, library: Library, awaited: Library) -> Callable[[], Poo
     for name in ("Connection", "SSLConnection", "UnixDomainSocketConnection"):
         if options is not None and pool.connection_class is getattr(library, name):
             return partial(
-                awaited.ConnectionPool, connection_class=getattr(awaited, name), **options
+                awaited.ConnectionPool,
+                connection_class=mixed(Moving, getattr(awaited, name)),
+                **options,
             )
     return None
 

@@ -65,7 +65,7 @@ def _build(
 
 _OPTIONS = {
     "connect_timeout": Option(seconds, "seconds until a connection must stand (default 2)"),
-    "deadline": Option(seconds, "seconds until an answer must begin (default 5)"),
+    "deadline": Option(seconds, "seconds until an answer must begin or go on (default 5)"),
     "keys": KEYS,
     "max_connections": Option(
         integer(1, 100_000), "the most connections; who needs another waits (default: no limit)"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from kvcore import KeyNotFound, RedisStore, store_from_url
+from kvcore import KeyNotFound, RedisStore, StoreTimeout, store_from_url
 from tests.redis_servers import RedisServer
 
 
@@ -77,7 +77,7 @@ def test_connections_are_bounded(empty_valkey: RedisServer) -> None:
         store.put("key", b"value")
         pool, get_connection = store._server._link._pool
         listing = get_connection()
-        with pytest.raises(OSError, match="max_connections"):
+        with pytest.raises(StoreTimeout, match="max_connections"):
             store.get("key")
         pool.release(listing)
         assert store.get("key") == b"value"

@@ -222,8 +222,30 @@ def test_values_above_the_limit_are_not_sent(empty_valkey: RedisServer) -> None:
                 with pytest.raises(StoreError) as partial:
                     store.put_many({"small": b"1", "large": large})
             assert set(partial.value.errors) == {"large"}  # type: ignore[attr-defined]
-            assert found == {"set": 1}
+            assert found == {"set": 1, "config|get": 4}  # the limit may have been raised
             assert sorted(store.keys()) == ["key", "small"]
+    finally:
+        server.config_set(*before.popitem())
+
+
+def test_a_limit_that_changes(empty_valkey: RedisServer) -> None:
+    """What was raised holds at once; what was lowered, after the first value that was not taken."""
+    server = empty_valkey.direct
+    before = server.config_get("proto-max-bulk-len")
+    large = bytes(3_000_000)
+    try:
+        with store_from_url(empty_valkey.url()) as store:
+            server.config_set("proto-max-bulk-len", 2_000_000)
+            with pytest.raises(StoreError, match="at most 2000000 bytes"):
+                store.put("key", large)
+            server.config_set("proto-max-bulk-len", 4_000_000)
+            store.put("key", large)
+            server.config_set("proto-max-bulk-len", 2_000_000)
+            with pytest.raises(StoreError):
+                store.put("key", large)
+            with pytest.raises(StoreError, match="at most 2000000 bytes"):
+                store.put("key", large)
+            assert store.get("key") == large
     finally:
         server.config_set(*before.popitem())
 

@@ -1,0 +1,172 @@
+"""One clock for a call: what is left of its deadline holds for each of its steps.
+
+The deadline is for the answer to begin: for the wait for a connection, the connecting and all that
+is sent again. Where a large value is on its way, it is for the next piece of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from kvcore.backends.redis.objects import Connection
+
+_PIECE_BYTES = 256 * 1024
+_TOLERATED_SECS = 0.25  # what a call may be late by without its socket being told
+_PROGRESS_SECS = 0.05  # how exact the end of a call is that makes progress
+
+
+class _Call(threading.local):
+    end: float = math.inf
+
+
+_call = _Call()
+"""The call that this thread makes: pools do not hand on to connections when it has to end."""
+
+
+def begin(deadline_secs: float | None, since: float | None) -> float:
+    """When a call has to end that began at ``since`` (by default now)."""
+    start = time.monotonic() if since is None else since
+    _call.end = end = math.inf if deadline_secs is None else start + deadline_secs
+    return end
+
+
+def left_until(end: float) -> float:
+    """Seconds; raises ``TimeoutError`` if there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no time was left")
+    return left
+
+
+def is_late(end: float, deadline_secs: float | None) -> bool:
+    """Whether so much time has gone that the socket's own time-out would be too long."""
+    return deadline_secs is not None and (end - time.monotonic() < deadline_secs - _TOLERATED_SECS)
+
+
+def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end: float) -> None:
+    """Send what is packed and wait until the answer begins, both before the end.
+
+    What is sent in pieces makes progress with each.
+    """
+    sock, patience = connection._sock, connection.socket_timeout
+    sock.settimeout(left_until(end))
+    is_moving = False
+    for piece in packed:
+        if is_moving:
+            sock.settimeout(patience)
+            end = time.monotonic() + patience
+        connection.send_packed_command([piece])
+        is_moving = True
+    if not connection.can_read(left_until(end)):
+        raise TimeoutError("no answer began")
+    sock.settimeout(patience)
+
+
+def pieces(packed: Sequence[bytes]) -> Sequence[bytes] | Iterator[bytes | memoryview]:
+    """What is packed, so that no piece takes long: time-outs are for a piece."""
+    if len(packed) == 1 and len(packed[0]) <= _PIECE_BYTES:
+        return packed
+    return _cut(packed)
+
+
+def _cut(packed: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+    for item in packed:
+        if len(item) <= _PIECE_BYTES:
+            yield item
+        else:
+            view = memoryview(item)
+            for start in range(0, len(item), _PIECE_BYTES):
+                yield view[start : start + _PIECE_BYTES]
+
+
+class InTime:
+    """Mixed into connections of redis-py: they stand before the call of their thread has to end."""
+
+    _sock: Any
+    socket_timeout: float
+    socket_connect_timeout: float
+    read_response: Callable[..., object]
+    disconnect: Callable[[], None]
+
+    def connect(self) -> None:
+        """Connect and introduce ourselves, if that has not been done."""
+        if self._sock:
+            return
+        end, patience = _call.end, self.socket_connect_timeout
+        self.socket_connect_timeout = min(patience, left_until(end))
+        read = self.read_response
+
+        def read_in_time(*args: object, **options: object) -> object:
+            self._sock.settimeout(left_until(end))
+            return read(*args, **options)
+
+        self.read_response = read_in_time
+        try:
+            super().connect()  # type: ignore[misc]  # of what this is mixed into
+            self._sock.settimeout(self.socket_timeout)
+        except BaseException:
+            # redis-py does so for its own errors only; after others the next caller would read
+            # what was answered to the introduction.
+            self.disconnect()
+            raise
+        finally:
+            del self.read_response
+            self.socket_connect_timeout = patience
+
+
+class Progress:
+    """Puts off the end of an awaited call while something moves."""
+
+    def __init__(self) -> None:
+        self._limit: asyncio.Timeout | None = None
+        self._secs: float | None = None
+
+    def watch(self, limit: asyncio.Timeout | None, secs: float | None) -> None:
+        """What moves from now on puts off this limit, to so many seconds later."""
+        self._limit, self._secs = limit, secs
+
+    def moved(self) -> None:
+        """Something has moved."""
+        limit = self._limit
+        if limit is None or self._secs is None:
+            return
+        end, before = asyncio.get_running_loop().time() + self._secs, limit.when()
+        if before is not None and end - before > _PROGRESS_SECS and not limit.expired():
+            limit.reschedule(end)
+
+
+class Moving:
+    """Mixed into async connections of redis-py: their `Progress` sees each block that arrives."""
+
+    progress: Progress
+    is_connected: bool
+    disconnect: Callable[..., Awaitable[None]]
+    _reader: Any
+
+    async def connect(self) -> None:
+        """Connect, if that has not been done."""
+        if self.is_connected:
+            return
+        try:
+            await super().connect()  # type: ignore[misc]  # of what this is mixed into
+        except BaseException:
+            await self.disconnect(nowait=True)  # as in `InTime`
+            raise
+        self.progress = progress = Progress()
+        take: Callable[[bytes], None] = self._reader.feed_data
+
+        def feed_data(data: bytes) -> None:
+            progress.moved()
+            take(data)
+
+        self._reader.feed_data = feed_data
+
+
+def mixed(mixin: type, kind: type) -> type:
+    """A class of connections with a mixin."""
+    return type(f"{mixin.__name__}{kind.__name__}", (mixin, kind), {})
