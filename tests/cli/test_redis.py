@@ -30,7 +30,7 @@ def server_store(empty_valkey: RedisServer) -> Iterator[KeyValueStore]:
 
 def test_from_files_to_the_server_and_back(server_store: KeyValueStore, tmp_path: Path) -> None:
     """All of many values, small and large, verified; and again nothing is to be done."""
-    number = count(3000, 100_000)
+    number = count(1000, 100_000)
     values = {f"{n % 9}/{n}": os.urandom(n % 3000) for n in range(number)}
     values["large"] = os.urandom(3 << 20)
     files = FilesystemStore(tmp_path / "a", keys="path", durability="atomic")
