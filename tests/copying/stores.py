@@ -1,14 +1,29 @@
-"""Stores that go wrong in one way each, to copy from and to."""
+"""Values to be copied, and stores that go wrong in one way each, to copy from and to."""
 
 import io
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kvcore import DictStore, Reader, Stat, StoreError, StoreTimeout
+import pytest
+
+from kvcore import DictStore, KeyValueStore, Reader, Stat, StoreError, StoreTimeout
 
 SMALL, LARGE = 100, 300_000
 """Sizes of values that are copied many at a time, and one by one."""
+BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+
+
+def some(number: int = 10, **more: bytes) -> dict[str, bytes]:
+    """Values of all kinds: empty, small and larger than what is copied at a time."""
+    values = {f"key{n}": os.urandom(n * n) for n in range(number)}
+    return {**values, "large": os.urandom(LARGE), **more}
+
+
+def values_of(store: KeyValueStore) -> dict[str, bytes]:
+    """All that is there."""
+    return {key: store.get(key) for key in store}
 
 
 class Ghosts(DictStore):
