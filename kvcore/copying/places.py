@@ -22,14 +22,24 @@ class Apart:
         self._source = source
         self._dest = dest
         self._prefix = prefix
-        key = prefix + random_id()
-        if _place_of(source) != _place_of(dest):
+        # Once: a server is asked for it.
+        place, self._source_base = _innermost(source)._place()
+        other, self._dest_base = _innermost(dest)._place()
+        if place != other:
             return
-        seen = _seen(source, _address(dest, key))
+        key = prefix + random_id()
+        seen = self._seen(key)
         if seen == key:
             raise ValueError(f"source and destination are the same: {dest!r}")
         if seen is not None and seen.startswith(prefix):
             raise self._endless()
+
+    def _seen(self, key: str) -> str | None:
+        """The key under which the source would show what the destination has under this one."""
+        address = self._dest_base + _inner_key(self._dest, key)
+        if not address.startswith(self._source_base):
+            return None
+        return _outer_key(self._source, address.removeprefix(self._source_base))
 
     def _endless(self) -> ValueError:
         return ValueError(
@@ -41,17 +51,14 @@ class Apart:
     @contextmanager
     def watched(self, key: str) -> Iterator[None]:
         """A block that puts this key: ``ValueError`` if the source has a key more by it."""
-        seen = _seen(self._source, _address(self._dest, key))
-        if seen in (None, key) or not seen.startswith(self._prefix) or seen in self._source:
+        seen = self._seen(key)
+        is_new = seen is not None and seen != key and seen.startswith(self._prefix)
+        if seen is None or not is_new or seen in self._source:
             yield
             return
         yield
         if seen in self._source:
             raise self._endless()
-
-
-def _place_of(store: KeyValueStore) -> object:
-    return _innermost(store)._place()[0]
 
 
 def _innermost(store: KeyValueStore) -> KeyValueStore:
@@ -60,23 +67,21 @@ def _innermost(store: KeyValueStore) -> KeyValueStore:
     return store
 
 
-def _address(store: KeyValueStore, key: str) -> str:
-    """Where in its place the value of a key is in the end."""
+def _inner_key(store: KeyValueStore, key: str) -> str:
+    """The key of the innermost store for one of the whole stack."""
     while isinstance(store, StoreDecorator):
         key = store._inner_key(key)
         store = store._inner
-    return store._place()[1] + key
+    return key
 
 
-def _seen(store: KeyValueStore, address: str) -> str | None:
-    """The key under which ``store`` shows what is at an address; ``None`` if it does not."""
+def _outer_key(store: KeyValueStore, key: str) -> str | None:
+    """The key of the whole stack for one of the innermost store; ``None`` if it has none."""
     layers = []
     while isinstance(store, StoreDecorator):
         layers.append(store)
         store = store._inner
-    base = store._place()[1]
-    key = address.removeprefix(base)
-    if not address.startswith(base) or key not in store.keyspace:
+    if key not in store.keyspace:
         return None
     for layer in reversed(layers):
         if isinstance(layer, KeyTransformingDecorator):
