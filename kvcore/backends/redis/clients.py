@@ -39,6 +39,8 @@ class Connector(ABC):
     """Where the connections of a store come from; shared by its views."""
 
     server: Server
+    db: int
+    """The number of the database."""
 
     @abstractmethod
     def address(self) -> tuple[str, str, dict[str, str]]:
@@ -83,6 +85,7 @@ class Configured(Connector):
         if settings.username is not None and settings.password is None:
             raise ConfigError("the user has no password: give both")
         self._settings = settings
+        self.db = settings.db
         library = load_library("redis", f"kvcore[{EXTRA}]")
         errors = Errors(library)
         self.server: Server = Server(
@@ -193,6 +196,7 @@ class Given(Connector):
         else:
             link = ClientLink(errors, client)
         self._options = twins.options_of(client)
+        self.db = self._options.get("db", 0) or 0
         self.server: Server = Server(link, twins.awaited_link(client, library, errors, link))
 
     def __reduce__(self) -> NoReturn:
@@ -205,7 +209,7 @@ class Given(Connector):
             return "redis+socket", str(given["path"]), {}
         scheme = "rediss" if any(name.startswith("ssl_") for name in given) else "redis"
         place = f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
-        return scheme, f"{place}/{given.get('db', 0) or 0}", {}
+        return scheme, f"{place}/{self.db}", {}
 
 
 def connector_of(client: AnyClient) -> Given:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -9,13 +11,16 @@ from typing import TYPE_CHECKING
 from kvcore.aio.native.bridge import can_wait, current_bridge
 from kvcore.backends.redis.links import Command, Errors, Link, Word
 from kvcore.backends.redis.objects import Answer, Node
-from kvcore.backends.redis.scripts import Script
+from kvcore.backends.redis.scripts import FETCH, Script, etag_of
 
 if TYPE_CHECKING:
     from kvcore.backends.redis.awaited import AwaitedLink
 
 _LIMIT_BYTES = 512 * 1024 * 1024  # Redis: "proto-max-bulk-len", unless it is configured
 _LEAST_LIMIT_BYTES = 1024 * 1024  # what it may be set to
+_HASHED_AT_ONCE_BYTES = 1024 * 1024  # a few milliseconds
+_GONE = -2  # PTTL of what is missing
+_RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 
 
 class Server:
@@ -96,6 +101,41 @@ class Server:
             texts: list[Command] = [("EVAL", script.text, 1, key, *words) for key in keys]
             answers = self.send_all(texts, reads=True, since=since)
         return answers
+
+    def fetch(self, key: bytes, since: float | None = None) -> tuple[bytes, int] | None:
+        """A value and its milliseconds to live, of one moment; ``None`` if it is missing."""
+        if self.is_spread:  # its clients take transactions their own way
+            found: Answer = self.run(FETCH, (key,), reads=True, since=since)
+        else:
+            # No script: it would copy the value twice, and keep the server busy with that.
+            commands: list[Command] = [("MULTI",), ("GET", key), ("PTTL", key), ("EXEC",)]
+            answers = self.send_all(commands, reads=True, since=since)
+            found = answers[-1]
+            for answer in (*answers, *(found if isinstance(found, list) else ())):
+                if isinstance(answer, Exception):
+                    raise answer
+        if found is None or found[0] is None or found[1] == _GONE:
+            return None
+        return found[0], found[1]
+
+    def etag_of(self, data: bytes) -> str:
+        """The etag of a value; an event loop goes on meanwhile if it is a large one."""
+        bridge = current_bridge()
+        if bridge is None or len(data) <= _HASHED_AT_ONCE_BYTES:
+            return etag_of(data)
+        return bridge.wait(asyncio.to_thread(etag_of, data))
+
+    def identity(self) -> str | None:
+        """What the server calls itself until it ends; ``None`` if it does not say."""
+        try:
+            if self.is_spread:
+                nodes = self.send(("CLUSTER NODES",), reads=True)
+                return str(min(node["node_id"] for node in nodes.values()))
+            answer = self.send(("INFO", "server"), reads=True)
+        except self.errors.refused:  # many a hosted server forbids it
+            return None
+        found = _RUN_ID.search(answer if isinstance(answer, bytes) else b"")
+        return found[1].decode() if found else None
 
     def largest_value(self, size: int, since: float | None = None) -> int:
         """The limit of the server for a value of ``size`` bytes, asked for when it matters."""

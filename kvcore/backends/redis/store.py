@@ -23,7 +23,6 @@ from kvcore.backends.redis.scripts import (
     STAT,
     SWAP,
     Script,
-    etag_of,
 )
 from kvcore.backends.redis.urls import RECIPES
 from kvcore.contract import (
@@ -127,10 +126,20 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
         return data
 
     def _fetch(self, key: str) -> Fetched:
-        found = self._run(key, FETCH, reads=True)
+        return self._fetch_since(key, None)
+
+    def _fetch_since(self, key: str, since: float | None) -> Fetched:
+        try:
+            found = self._server.fetch(key.encode(), since)
+        except self._server.errors.all as error:
+            raise told(error, key, self, reads=True) from error
         if found is None:
             raise KeyNotFound(key=key, store=self)
-        return _fetched(found)
+        return self._fetched(found)
+
+    def _fetched(self, found: Sequence[Answer]) -> Fetched:
+        data, ms = found
+        return Fetched(data, _stat(len(data), ms, self._server.etag_of(data)))
 
     def _open(self, key: str) -> Reader:
         return Reader.of_bytes(*self._fetch(key))
@@ -207,7 +216,7 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
 
     def _check_swapped(self, key: str, found: Answer) -> None:
         if found != 1:
-            current = None if found is None else _fetched(found)
+            current = None if found is None else self._fetched(found)
             raise PreconditionFailed(key=key, store=self, current=current)
 
     def _touch(self, key: str, ttl_secs: TtlSecs) -> None:
@@ -396,6 +405,11 @@ class RedisStore(TimeToLiveMixin, CopyMixin):
     def _close(self) -> None:
         self._server.close()
 
+    def _place(self) -> tuple[object, str]:
+        # One server has many addresses: names, numbers, sockets, users.
+        identity = self._told(self._server.identity) or self._connector.address()[1]
+        return ("redis", identity, self._connector.db), ""
+
     def _url(self) -> str:
         return self._connector.url(self._keyspace.name, self._default_ttl_secs)
 
@@ -425,11 +439,6 @@ def _refusal(options: WriteOptions) -> type[PreconditionFailed]:
 
 def _stat(size: int, ms: int, etag: str | None = None) -> Stat:
     return Stat(size, etag=etag, expires=expiring_in(ms / 1000) if ms >= 0 else None)
-
-
-def _fetched(found: Sequence[Answer]) -> Fetched:
-    data, ms = found
-    return Fetched(data, _stat(len(data), ms, etag_of(data)))
 
 
 def _bounded(commands: Iterable[tuple[str, Command]]) -> Iterator[list[tuple[str, Command]]]:

@@ -140,3 +140,42 @@ def test_the_encoding_of_a_client_does_not_matter(empty_valkey: RedisServer) -> 
     with empty_valkey.client(encoding="latin-1") as client:
         RedisStore(client, keys="path").put("é", b"value")
     assert empty_valkey.direct.keys() == ["é".encode()]
+
+
+def test_one_server_is_one_place(empty_valkey: RedisServer) -> None:
+    """By whatever address, user or client it is reached; another database is another place."""
+    server = empty_valkey
+    server.direct.acl_setuser("other", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
+    with server.client() as client:
+        same: list[Any] = [
+            store_from_url(server.url()),
+            store_from_url(server.url(deadline=9)),
+            store_from_url(server.url().replace("127.0.0.1", "localhost")),
+            store_from_url(server.url().replace("//", "//other:any@")),
+            store_from_url(f"redis+socket://{server.socket}"),
+            RedisStore(client),
+        ]
+        others: list[Any] = [
+            store_from_url(server.url(db=1)),
+            store_from_url(f"redis+socket://{server.socket}?db=2"),
+        ]
+        assert len({store._place() for store in same}) == 1
+        assert len({store._place() for store in [same[0], *others]}) == 3
+        for store in [*same, *others]:
+            store.close()
+
+
+def test_a_server_that_does_not_say_who_it_is(empty_valkey: RedisServer) -> None:
+    """Then the address tells it from others, and its databases from one another."""
+    empty_valkey.direct.acl_setuser(
+        "quiet", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-info"]
+    )
+    urls = [
+        empty_valkey.url(db=db).replace("//", "//quiet:any@") + query
+        for db, query in ((0, ""), (0, "?deadline=9"), (1, ""))
+    ]
+    stores: list[Any] = [store_from_url(url) for url in urls]
+    places = [store._place() for store in stores]
+    assert places[0] == places[1] != places[2]
+    for store in stores:
+        store.close()

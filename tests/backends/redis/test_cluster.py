@@ -80,6 +80,14 @@ def test_keys_of_all_nodes(client: Any, cluster: list[RedisServer]) -> None:
     assert len(store.keys()) == 300
 
 
+def test_a_cluster_is_one_place(client: Any, cluster: list[RedisServer]) -> None:
+    """By whatever node a client came to it."""
+    with RedisCluster(
+        startup_nodes=[ClusterNode("localhost", cluster[-1].port)], socket_timeout=20
+    ) as other:
+        assert RedisStore(client)._place() == RedisStore(other)._place()
+
+
 def test_a_cluster_is_awaited_in_threads(client: Any) -> None:
     """As its async client disturbs one task by the troubles of another."""
     store = async_store(RedisStore(client))

@@ -11,6 +11,7 @@ import pytest
 
 from kvcore import HMACDecorator, PrefixDecorator, RedisStore, async_store, store_from_url
 from kvcore.aio.native import NativeStore
+from kvcore.backends.redis.scripts import etag_of
 from tests.faults.proxy import Proxy
 from tests.redis_servers import HOST, RedisServer
 
@@ -262,3 +263,26 @@ def test_where_no_greenlets_are(monkeypatch: pytest.MonkeyPatch, empty_valkey: R
     assert isinstance(store, RedisStore)
     assert not store.capabilities.native_async
     assert not isinstance(async_store(store), NativeStore)
+
+
+def test_a_large_value_does_not_hold_up_the_loop(
+    empty_valkey: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its etag is computed beside the loop; that of a small one is not worth it."""
+    hashed: dict[int, bool] = {}
+
+    def seen(data: bytes) -> str:
+        hashed[len(data)] = threading.current_thread() is threading.main_thread()
+        return etag_of(data)
+
+    monkeypatch.setattr("kvcore.backends.redis.server.etag_of", seen)
+
+    async def use() -> None:
+        store = native(empty_valkey.url())
+        for size in (1000, 4_000_000):
+            await store.put("key", bytes(size))
+            assert (await store.fetch("key")).stat.etag == etag_of(bytes(size))
+        await store.aclose()
+
+    asyncio.run(use())
+    assert hashed == {1000: True, 4_000_000: False}
