@@ -12,7 +12,7 @@
     │   └── ReadOnly           (AttributeError)    this store does not write
     ├── StoreError             (OSError)           the storage itself failed
     │   ├── StoreTimeout       (TimeoutError)      it did not answer in time
-    │   └── PartialFailure                         some keys of a many-verb failed
+    │   └── PartialFailure                         keys of a many-verb failed
     ├── UploadRefused          (ValueError)        an upload breaks a rule; nothing was stored
     │   ├── UploadTooLarge                         it has more than max_bytes
     │   └── UploadTypeRefused                      its bytes are of a type that is not wanted
@@ -131,7 +131,7 @@ class StoreTimeout(StoreError, TimeoutError):
 
 
 class PartialFailure(StoreError):
-    """Some keys of a many-verb failed and the others were done; ``errors`` tells which."""
+    """Keys of a many-verb failed: those in ``errors``. All others were done."""
 
     def __init__(
         self,
