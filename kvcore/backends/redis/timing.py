@@ -89,7 +89,7 @@ class InTime:
 
     _sock: Any
     socket_timeout: float
-    socket_connect_timeout: float
+    socket_connect_timeout: float | None
     read_response: Callable[..., object]
     disconnect: Callable[[], None]
 
@@ -98,7 +98,8 @@ class InTime:
         if self._sock:
             return
         end, patience = _call.end, self.socket_connect_timeout
-        self.socket_connect_timeout = min(patience, left_until(end))
+        left = left_until(end)
+        self.socket_connect_timeout = left if patience is None else min(patience, left)
         read = self.read_response
 
         def read_in_time(*args: object, **options: object) -> object:

@@ -81,6 +81,8 @@ def test_between_two_answers(proxy: Proxy, store: Any, monkeypatch: pytest.Monke
     check(store)
 
 
+# One that comes in a finaliser reaches nobody.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_by_a_signal(store: Any) -> None:
     """Wherever it comes in."""
 
