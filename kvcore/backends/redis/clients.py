@@ -85,7 +85,7 @@ class Configured(Connector):
         if settings.username is not None and settings.password is None:
             raise ConfigError("the user has no password: give both")
         self._settings = settings
-        self.db = settings.db
+        self.db: int = settings.db
         library = load_library("redis", f"kvcore[{EXTRA}]")
         errors = Errors(library)
         self.server: Server = Server(
@@ -196,7 +196,7 @@ class Given(Connector):
         else:
             link = ClientLink(errors, client)
         self._options = twins.options_of(client)
-        self.db = self._options.get("db", 0) or 0
+        self.db: int = self._options.get("db", 0) or 0
         self.server: Server = Server(link, twins.awaited_link(client, library, errors, link))
 
     def __reduce__(self) -> NoReturn:
