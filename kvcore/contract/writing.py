@@ -21,7 +21,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class WritingVerbs(ReadingVerbs):
-    """The other half of `KeyValueStore`, which see."""
+    """Another part of `KeyValueStore`, which see."""
 
     _default_ttl_secs: TtlSecs = NOT_SET
     _settles_plain = False  # whether a put without options has something filled in or refused
@@ -45,8 +45,10 @@ class WritingVerbs(ReadingVerbs):
 
         Raises `InvalidValue`, `KeyExists`, `PreconditionFailed`, `Unsupported`.
         """
-        options = (ttl_secs, if_absent, if_present, if_match, content_type)
-        return self._checked_put(key, data, PLAIN if options == PLAIN else WriteOptions(*options))
+        if ttl_secs is if_match is content_type is None and if_absent is if_present is False:
+            return self._checked_put(key, data, PLAIN)
+        options = WriteOptions(ttl_secs, if_absent, if_present, if_match, content_type)
+        return self._checked_put(key, data, options)
 
     def put_file(
         self,

@@ -163,34 +163,41 @@ class PosixFolder(Folder):
         # The base's steps in one frame: what is spent on calls is a quarter of a put from there.
         if not self.nameless_drafts:
             return super().put_new(key, data)
-        try:
-            fd = os.open(self.path or ".", _NAMELESS, 0o666, dir_fd=self.fd)
-        except OSError as error:
-            if error.errno not in _NO_NAMELESS:
-                raise
-            return super().put_new(key, data)
-        try:
-            if os.write(fd, data) < len(data):
-                os.lseek(fd, 0, os.SEEK_SET)
-                write_all(fd, data)
-            now = time.time_ns()
-            os.utime(fd, ns=(now, now))
-            if "/" in key:
-                *segments, name = key.split("/")
-                above = self._walk(segments, _SEARCH)
-                try:
-                    _link_nameless(fd, name, above)
-                finally:
-                    let_go(above)
+        birthplace, dir_fd, name, above = self.path or ".", self.fd, self.path + key, -1
+        if "/" in key:
+            # Born in its own directory, which is open anyway: the root's path is walked but once.
+            directory, _, name = key.rpartition("/")
+            if "/" in directory:
+                above = self._walk(directory.split("/"), _SEARCH)
             else:
-                _link_nameless(fd, self.path + key, self.fd)
-        except FileExistsError:
-            return Draft(fd, self, None)
-        except BaseException:
-            let_go(fd)
-            raise
-        os.close(fd)
-        return None
+                above = os.open(self.path + directory, _SEARCH, dir_fd=dir_fd)
+            birthplace, dir_fd = ".", above
+        try:
+            try:
+                fd = os.open(birthplace, _NAMELESS, 0o666, dir_fd=dir_fd)
+            except OSError as error:
+                if error.errno not in _NO_NAMELESS:
+                    raise
+                return super().put_new(key, data)
+            try:
+                if os.write(fd, data) < len(data):
+                    os.lseek(fd, 0, os.SEEK_SET)
+                    write_all(fd, data)
+                now = time.time_ns()
+                os.utime(fd, ns=(now, now))
+                # Without a src_dir_fd Python calls link(2), which does not follow: EXDEV.
+                source = f"/proc/self/fd/{fd}"
+                os.link(source, name, src_dir_fd=fd, dst_dir_fd=dir_fd, follow_symlinks=True)
+            except FileExistsError:
+                return Draft(fd, self, None)
+            except BaseException:
+                let_go(fd)
+                raise
+            os.close(fd)
+            return None
+        finally:
+            if above >= 0:
+                let_go(above)
 
     def link_key(self, draft: Draft, key: str) -> None:
         if "/" not in key:
