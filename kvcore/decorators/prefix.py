@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kvcore.contract import KeyValueStore
 from kvcore.decorators.keys import KeyTransformingDecorator
+from kvcore.errors import KvcoreError
 from kvcore.keys import KeySpace, MappedKeySpace
 from kvcore.recipe import DecoratorRecipe, Option, text
 
@@ -47,6 +48,13 @@ class PrefixDecorator(KeyTransformingDecorator):
 
     def _map_key(self, key: str) -> str:
         return self.prefix + key
+
+    def _get(self, key: str) -> bytes:
+        try:  # as the base, without a call: the one verb where it shows
+            return self._inner.get(self.prefix + key)
+        except KvcoreError as error:
+            self._retell(error)
+            raise
 
     def _map_key_prefix(self, key_prefix: str) -> str:
         return self.prefix + key_prefix
