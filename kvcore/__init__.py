@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from kvcore.contract import CopyMixin as CopyMixin
     from kvcore.contract import Fetched as Fetched
     from kvcore.contract import KeyValueStore as KeyValueStore
+    from kvcore.contract import PostOptions as PostOptions
+    from kvcore.contract import PresignedPost as PresignedPost
     from kvcore.contract import Reader as Reader
     from kvcore.contract import Stat as Stat
     from kvcore.contract import TimeToLiveMixin as TimeToLiveMixin
@@ -117,6 +119,8 @@ _HOMES = {
         "CopyMixin",
         "Fetched",
         "KeyValueStore",
+        "PostOptions",
+        "PresignedPost",
         "Reader",
         "Stat",
         "TimeToLiveMixin",

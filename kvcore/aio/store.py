@@ -24,6 +24,7 @@ from kvcore.contract import (
     Fetched,
     KeyValueStore,
     Path,
+    PresignedPost,
     Reader,
     Source,
     Stat,
@@ -258,10 +259,39 @@ class AsyncKeyValueStore:
         method: str = "GET",
         filename: str | None = None,
         content_type: str | None = None,
+        *,
+        content_length: int | None = None,
+        sha256: str | bytes | None = None,
+        if_absent: bool = False,
+        public: bool = False,
     ) -> str:
-        """A URL under which the value can be had. Raises `Unsupported` where there are none."""
+        """A URL that lets whoever has it do one thing with one key.
+
+        Raises ``ValueError`` for options that do not go together, `Unsupported`.
+        """
         return await self._driver.run(
-            self._store.url_for, key, expires, method, filename, content_type
+            self._store.url_for,
+            key,
+            expires,
+            method,
+            filename,
+            content_type,
+            content_length=content_length,
+            sha256=sha256,
+            if_absent=if_absent,
+            public=public,
+        )
+
+    async def presign_post(
+        self,
+        key: str,
+        max_bytes: int,
+        content_type: str | None = None,
+        expires: float | None = None,
+    ) -> PresignedPost:
+        """What a browser's form needs to upload one value under this key. Raises `Unsupported`."""
+        return await self._driver.run(
+            self._store.presign_post, key, max_bytes, content_type, expires
         )
 
     async def local_path(self, key: str) -> str:

@@ -28,11 +28,12 @@ ABILITIES = {
     "copy": "copy and move values by itself",
     "content_type": "keep the content type of values",
     "pinned_reads": "stream one version of a value while it is replaced",
+    "presign_post": "take uploads by a browser's form",
     "local_path": "give the path of a local file",
     "native_async": "be awaited without threads",
     "fast": "answer in microseconds",
 }
-"""What a capability is good for, in the order in which they are shown; ``url_methods`` besides."""
+"""What a capability is good for, in the order in which they are shown; those of URLs besides."""
 
 
 class Probe(NamedTuple):
@@ -65,11 +66,11 @@ def check(store: KeyValueStore, write: bool, as_json: bool) -> None:
 
     try_out(store, write=write, tell=tell)
     if as_json:
-        methods = sorted(can.url_methods)
+        urls = {"url_methods": sorted(can.url_methods), "url_options": sorted(can.url_options)}
         write_json(
             {
                 "store": repr(store),
-                "capabilities": {**can._asdict(), "url_methods": methods},
+                "capabilities": {**can._asdict(), **urls},
                 "probes": [probe._asdict() for probe in probes],
             }
         )
@@ -83,7 +84,9 @@ def _table(can: Capabilities) -> Iterator[str]:
     for name, meaning in ABILITIES.items():
         yield f"{'yes' if getattr(can, name) else ' - '}  {name:16} {meaning}"
     methods = ", ".join(sorted(can.url_methods))
-    yield f"{'yes' if methods else ' - '}  {'url_for':16} make URLs{methods and f' for {methods}'}"
+    taken = ", ".join(sorted(can.url_options))
+    urls = f"make URLs{methods and f' for {methods}'}{taken and f' with {taken}'}"
+    yield f"{'yes' if methods else ' - '}  {'url_for':16} {urls}"
 
 
 def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object]) -> None:

@@ -25,6 +25,8 @@ from kvcore.contract.streams import (
 from kvcore.contract.values import (
     Capabilities,
     Fetched,
+    PostOptions,
+    PresignedPost,
     Stat,
     UrlOptions,
     WriteOptions,
@@ -357,6 +359,9 @@ class Hooks(ABC):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         raise Unsupported("this store makes no URLs", key=key, store=self)
+
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        raise Unsupported("this store takes no uploads by a form", key=key, store=self)
 
     def _local_path(self, key: str) -> str:
         raise Unsupported("this store has no local files", key=key, store=self)

@@ -1,4 +1,4 @@
-"""The verbs that read, list and name values."""
+"""The verbs that read and list values."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import final
 from kvcore.contract.callers_files import Path
 from kvcore.contract.hooks import Hooks
 from kvcore.contract.streams import Reader, Writable
-from kvcore.contract.values import Fetched, Stat, UrlOptions
+from kvcore.contract.values import Fetched, Stat
 from kvcore.keys import STRICT
 
 
 class ReadingVerbs(Hooks):
-    """One half of `KeyValueStore`, which see."""
+    """One part of `KeyValueStore`, which see."""
 
     _check_key: Callable[[str], None] = staticmethod(STRICT.check)
 
@@ -113,44 +113,6 @@ class ReadingVerbs(Hooks):
         for key in checked:
             self._check_key(key)
         return self._get_many(checked)
-
-    # Addresses
-
-    @final
-    def url_for(
-        self,
-        key: str,
-        expires: float | None = None,
-        method: str = "GET",
-        filename: str | None = None,
-        content_type: str | None = None,
-    ) -> str:
-        """A URL under which the value can be had; whether it is there is not checked.
-
-        Raises `Unsupported` unless ``method`` is in ``capabilities.url_methods``.
-        """
-        self._check_key(key)
-        return self._checked_url_for(key, UrlOptions(expires, method, filename, content_type))
-
-    @final
-    def _checked_url_for(self, key: str, options: UrlOptions) -> str:
-        self._check_key(key)
-        if options.method not in self.capabilities.url_methods:
-            raise self._cannot(f"no URLs for {options.method} here", key)
-        if options.expires is not None and not options.expires > 0:
-            raise ValueError("expires is a number of seconds > 0")
-        return self._url_for(key, options)
-
-    @final
-    def local_path(self, key: str) -> str:
-        """The path of the file that holds the value: to be read only, for fast serving.
-
-        Raises `KeyNotFound`, and `Unsupported` without ``capabilities.local_path``.
-        """
-        self._check_key(key)
-        if not self.capabilities.local_path:
-            raise self._cannot("this store has no local files", key)
-        return self._local_path(key)
 
 
 def _text(value: str) -> str:

@@ -23,7 +23,8 @@ verb                                  hook                        default
 ``iter_prefixes``, ``iter_stats``     ``_iter_prefixes            from ``iter_keys``
                                       _iter_stats``
 ``get_many``, ``delete_many``         ``_get_many _delete_many``  one by one
-``url_for``, ``local_path``           ``_url_for _local_path``    needs the capability
+``url_for``, ``presign_post``         ``_url_for _presign_post``  needs the capability
+``local_path``                        ``_local_path``             needs the capability
 ``close``                             ``_close``                  nothing
 ``copy_store``, ``kvcore gc``         ``_place _sweep``           the URL; nothing is left behind
 ``copy_store``: many at a time        ``_iter_sizes _fetch_many   ``iter_stats``; one by one;
@@ -41,11 +42,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, final
 
-from kvcore.contract.writing import WritingVerbs
+from kvcore.contract.addresses import AddressVerbs
 from kvcore.keys import KeySpace
 
 
-class KeyValueStore(WritingVerbs):
+class KeyValueStore(AddressVerbs):
     """String keys, values of bytes of any size.
 
     Safe to share between threads. Every verb that takes a key raises `InvalidKey` for one that is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -78,13 +79,60 @@ PLAIN = WriteOptions()
 
 
 class UrlOptions(NamedTuple):
-    """What ``url_for`` was asked besides the key; decorators hand it on unread."""
+    """What ``url_for`` was asked besides the key; decorators hand it on unread.
+
+    When a hook gets one, everything in it is checked, goes together, and is declared in
+    ``capabilities.url_options``.
+    """
 
     expires: float | None = None
     """Seconds for which the URL is to work."""
     method: str = "GET"
     filename: str | None = None
     content_type: str | None = None
+    content_length: int | None = None
+    """Bytes of the value that a PUT is to bring."""
+    sha256: str | None = None
+    """Of the value that a PUT is to bring: 64 lower-case hexadecimal digits."""
+    if_absent: bool = False
+    public: bool = False
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names of the options that were given, ``method`` aside."""
+        if self[2:] == _NO_URL_OPTIONS:
+            return _ONLY_EXPIRES if self.expires is not None else _NOTHING
+        given = zip(self._fields, self, strict=True)
+        return frozenset(
+            name
+            for name, value in given
+            if name != "method" and value is not None and value is not False
+        )
+
+
+_NO_URL_OPTIONS = UrlOptions()[2:]
+_ONLY_EXPIRES = frozenset({"expires"})
+_NOTHING: frozenset[str] = frozenset()
+
+
+class PostOptions(NamedTuple):
+    """What ``presign_post`` was asked besides the key; decorators hand it on unread."""
+
+    max_bytes: int
+    content_type: str | None = None
+    expires: float | None = None
+    """Seconds for which the form is to work."""
+
+
+class PresignedPost(NamedTuple):
+    """Where a form sends a file, and what it sends before it, as ``presign_post`` gives it.
+
+    Send it as ``multipart/form-data`` with ``fields`` first and the file last, in a field named
+    ``file``. As JSON for a script: ``json.dumps(post._asdict())``.
+    """
+
+    url: str
+    fields: Mapping[str, str]
 
 
 class Capabilities(NamedTuple):
@@ -115,6 +163,10 @@ class Capabilities(NamedTuple):
     """``copy`` and ``move`` happen inside the store; else the bytes pass through here."""
     url_methods: frozenset[str] = frozenset()
     """The HTTP methods that ``url_for`` makes URLs for; empty: no URLs."""
+    url_options: frozenset[str] = frozenset()
+    """The options of ``url_for`` that its URLs can have, ``method`` aside: see `UrlOptions`."""
+    presign_post: bool = False
+    """A browser's form can upload a value without its bytes passing here."""
     content_type: bool = False
     """The content type given to a put is kept and comes back in ``stat``."""
     pinned_reads: bool = False

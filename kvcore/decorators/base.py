@@ -18,6 +18,8 @@ from kvcore.contract import (
     Fetched,
     KeyValueStore,
     Path,
+    PostOptions,
+    PresignedPost,
     Reader,
     Stat,
     UrlOptions,
@@ -229,6 +231,9 @@ class StoreDecorator(KeyValueStore):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return self._through(self._inner._checked_url_for, key, options)
+
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        return self._through(self._inner._checked_presign_post, key, options)
 
     def _local_path(self, key: str) -> str:
         return self._through(self._inner.local_path, key)

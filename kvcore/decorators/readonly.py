@@ -44,7 +44,7 @@ class ReadOnlyDecorator(StoreDecorator):
     _put = _put_file = _put_filename = _move_filename = _refuse
     _put_many = _put_each = _open_write = _refuse
     _delete = _delete_if_match = _delete_many = _refuse
-    _copy = _move = _touch = _increment = _refuse
+    _copy = _move = _touch = _increment = _presign_post = _refuse
 
 
 @cache
@@ -53,6 +53,7 @@ def _reading_only(inside: Capabilities) -> Capabilities:
         write=False,
         list=inside.list,
         url_methods=inside.url_methods & _READING_METHODS,
+        url_options=inside.url_options,
         pinned_reads=inside.pinned_reads,
         local_path=inside.local_path,
         native_async=inside.native_async,

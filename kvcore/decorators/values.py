@@ -14,6 +14,8 @@ from kvcore.contract import (
     Fetched,
     KeyValueStore,
     Path,
+    PostOptions,
+    PresignedPost,
     Reader,
     Stat,
     UrlOptions,
@@ -76,7 +78,7 @@ class ValueTransformingDecorator(StoreDecorator):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the whole stack can do, less what would show the inner bytes."""
+        """What the whole stack can do, less what goes past the encoding."""
         return _without_bytes(super().capabilities)
 
     def _encoded(self, key: str, file: IO[bytes]) -> Iterator[bytes]:
@@ -193,7 +195,7 @@ class ValueTransformingDecorator(StoreDecorator):
     def _move(self, source: str, dest: str, *, if_absent: bool) -> None:
         KeyValueStore._move(self, source, dest, if_absent=if_absent)
 
-    # What would show the inner bytes
+    # What would show the inner bytes, or let others bring bytes that are not encoded
 
     def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
         raise Unsupported("values are encoded here, and no counters", key=key, store=self)
@@ -201,13 +203,22 @@ class ValueTransformingDecorator(StoreDecorator):
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return KeyValueStore._url_for(self, key, options)
 
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        return KeyValueStore._presign_post(self, key, options)
+
     def _local_path(self, key: str) -> str:
         return KeyValueStore._local_path(self, key)
 
 
 @cache
 def _without_bytes(inside: Capabilities) -> Capabilities:
-    return inside._replace(copy=False, url_methods=frozenset(), local_path=False)
+    return inside._replace(
+        copy=False,
+        url_methods=frozenset(),
+        url_options=frozenset(),
+        presign_post=False,
+        local_path=False,
+    )
 
 
 class _EncodingWriter(InnerWriter):

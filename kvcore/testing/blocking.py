@@ -14,6 +14,8 @@ from kvcore.contract import (
     Capabilities,
     Fetched,
     KeyValueStore,
+    PostOptions,
+    PresignedPost,
     Reader,
     Stat,
     UrlOptions,
@@ -213,7 +215,10 @@ class BlockingStore(KeyValueStore):
         self._run(self._async.delete_many(keys))
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
-        return self._run(self._async.url_for(key, *options))
+        return self._run(self._async.url_for(key, **options._asdict()))
+
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        return self._run(self._async.presign_post(key, *options))
 
     def _local_path(self, key: str) -> str:
         return self._run(self._async.local_path(key))

@@ -23,7 +23,7 @@ def problems(store: KeyValueStore) -> set[str]:
 
 def test_every_capability_is_explained() -> None:
     """A new one is shown, too."""
-    assert {*ABILITIES, "url_methods"} == set(Capabilities._fields)
+    assert {*ABILITIES, "url_methods", "url_options"} == set(Capabilities._fields)
 
 
 @pytest.mark.parametrize("write", [False, True])
@@ -43,6 +43,7 @@ def test_check_json(run: Run) -> None:
     (found,) = lines(run("check", "files", "--write", "--json"))
     assert found["capabilities"]["local_path"] is True
     assert found["capabilities"]["url_methods"] == ["GET"]
+    assert found["capabilities"]["url_options"] == []
     assert all(probe["problem"] is None for probe in found["probes"])
     assert found["store"].startswith("<FilesystemStore fs://")
 

@@ -17,7 +17,6 @@ from kvcore import (
     Capabilities,
     CopyMixin,
     DictStore,
-    InvalidKey,
     InvalidValue,
     KeyExists,
     KeyNotFound,
@@ -31,7 +30,6 @@ from kvcore import (
     Unsupported,
     UrlKeyValueStore,
     UrlMixin,
-    UrlOptions,
     WriteOptions,
     Writer,
 )
@@ -467,29 +465,6 @@ def test_a_source_that_cannot_be_removed_is_told(
     assert isinstance(caught.value.__cause__, PermissionError)
     assert store.get("key") == b"value"
     assert path.read_bytes() == b"value"
-
-
-def test_urls_and_local_paths_go_to_their_hooks() -> None:
-    """With the options in one tuple, once the capability is declared."""
-
-    class Served(UrlMixin, FourMethods):
-        _declared = Capabilities(local_path=True)
-
-        def _url_for(self, key: str, options: UrlOptions) -> str:
-            return f"https://host/{key}?{options.expires}&{options.filename}"
-
-        def _local_path(self, key: str) -> str:
-            return f"/srv/{key}"
-
-    store = Served()
-    assert store.url_for("key", 60, filename="a.png") == "https://host/key?60&a.png"
-    assert store.local_path("key") == "/srv/key"
-    with pytest.raises(Unsupported, match="PUT"):
-        store.url_for("key", method="PUT")
-    with pytest.raises(ValueError, match="expires"):
-        store.url_for("key", expires=0)
-    with pytest.raises(InvalidKey):
-        store.local_path("..")
 
 
 def test_close_calls_the_hook_each_time() -> None:

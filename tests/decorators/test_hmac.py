@@ -414,9 +414,12 @@ def test_what_shows_inner_bytes_is_unsupported(tmp_path: Path, legacy: bool) -> 
     store.put("key", b"1")
     can = store.capabilities
     assert (can.copy, can.url_methods, can.local_path) == (False, frozenset(), False)
+    assert (can.url_options, can.presign_post) == (frozenset(), False)
     for verb in (store.url_for, store.local_path, store.increment):
         with pytest.raises(Unsupported):
             verb("key")
+    with pytest.raises(Unsupported):
+        store.presign_post("key", 1)
     with pytest.raises(Unsupported):
         HMACDecorator(SECRET, DictStore(), legacy=legacy).increment("count")
 

@@ -61,6 +61,7 @@ WRITING: dict[str, Callable[[KeyValueStore, Path], object]] = {
     "touch": lambda store, _: store.touch("a", 5),
     "touch by default": lambda store, _: store.touch("a", None),
     "increment": lambda store, _: store.increment("count"),
+    "presign_post": lambda store, _: store.presign_post("a", 1),
     "default_ttl_secs": _set_default,
 }
 READING = {
@@ -152,6 +153,7 @@ def test_the_error_tells_which_key_and_store() -> None:
         "_move",
         "_touch",
         "_increment",
+        "_presign_post",
     ],
 )
 def test_what_comes_past_the_verbs_is_refused_too(hook: str) -> None:
@@ -203,7 +205,7 @@ def test_capabilities_promise_no_writing() -> None:
     below, above = DictStore().capabilities, ReadOnlyDecorator(DictStore()).capabilities
     writing = {
         *("write", "if_absent", "if_present", "if_match", "delete_if_match", "ttl", "touch"),
-        *("copy", "content_type"),
+        *("copy", "content_type", "presign_post"),
     }
     for name in below._fields:
         assert getattr(above, name) == (False if name in writing else getattr(below, name))

@@ -14,9 +14,12 @@ from kvcore import (
     DictStore,
     Fetched,
     KeyNotFound,
+    PostOptions,
     PreconditionFailed,
+    PresignedPost,
     Reader,
     Stat,
+    UrlOptions,
     WriteOptions,
     Writer,
 )
@@ -135,6 +138,28 @@ class ClaimsLocalPaths(DictStore):
     """A capability is declared, and not there."""
 
     _declared = DictStore._declared._replace(local_path=True)
+
+
+@caught_by(suite.AddressTests)
+class IgnoresUrlOptions(DictStore):
+    """Options of URLs are declared, and make no difference."""
+
+    _declared = DictStore._declared._replace(
+        url_methods=frozenset({"GET"}), url_options=frozenset({"expires"})
+    )
+
+    def _url_for(self, key: str, options: UrlOptions) -> str:
+        return f"memory:{key}"
+
+
+@caught_by(suite.AddressTests)
+class FormsForAnyKey(DictStore):
+    """A form for one key uploads to any."""
+
+    _declared = DictStore._declared._replace(presign_post=True)
+
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        return PresignedPost("memory:", {"max": str(options.max_bytes)})
 
 
 @caught_by(suite.OpeningTests)

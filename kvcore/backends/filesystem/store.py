@@ -35,7 +35,7 @@ from kvcore.contract import (
 )
 from kvcore.contract.callers_files import filling
 from kvcore.contract.streams import read_blocks
-from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout, Unsupported
+from kvcore.errors import KeyExists, KeyNotFound, KvcoreError, StoreError, StoreTimeout
 from kvcore.keys import KeySpace
 from kvcore.recipe import url_text
 
@@ -296,16 +296,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
         """A ``file://`` URL."""
         from urllib.parse import quote
 
-        self._refuse_url_options(key, options)
         return f"file://{quote(self._path_of(key))}"
-
-    def _refuse_url_options(self, key: str, options: UrlOptions) -> None:
-        if options != UrlOptions(method=options.method):
-            raise Unsupported(
-                "URLs of files take neither expires nor filename nor content_type",
-                key=key,
-                store=self,
-            )
 
     def _url(self) -> str:
         return url_text("fs", urls.address(self._tree.path), self._url_options())

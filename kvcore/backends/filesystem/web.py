@@ -21,6 +21,7 @@ class WebFilesystemStore(FilesystemStore):
     """
 
     _recipe = urls.WEBFS
+    _declared = FilesystemStore._declared._replace(url_options=frozenset({"public"}))
 
     def __init__(
         self,
@@ -37,7 +38,6 @@ class WebFilesystemStore(FilesystemStore):
     def _url_for(self, key: str, options: UrlOptions) -> str:
         from urllib.parse import quote
 
-        self._refuse_url_options(key, options)
         prefix = self.url_prefix
         return (prefix if isinstance(prefix, str) else prefix(self, key)) + quote(key)
 

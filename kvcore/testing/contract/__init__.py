@@ -5,6 +5,7 @@ Each module holds the tests of one matter; here they become one class.
 
 from __future__ import annotations
 
+from kvcore.testing.contract.addresses import AddressTests
 from kvcore.testing.contract.concurrency import ConcurrencyTests
 from kvcore.testing.contract.conditions import ConditionalDeleteTests, ConditionalWriteTests
 from kvcore.testing.contract.copying import CopyMoveTests, CopyTests, MoveTests
@@ -17,7 +18,7 @@ from kvcore.testing.contract.listing import ListingTests
 from kvcore.testing.contract.many import ManyTests
 from kvcore.testing.contract.opening import OpeningTests
 from kvcore.testing.contract.put_file import CallersFileTests, PutFileTests
-from kvcore.testing.contract.reading import AddressTests, ReadingTests
+from kvcore.testing.contract.reading import ReadingTests
 from kvcore.testing.contract.ttl import TimeToLiveTests, TouchTests
 from kvcore.testing.contract.versions import EtagTests, PinnedReadingTests
 from kvcore.testing.contract.writer import WriterTests

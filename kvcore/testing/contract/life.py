@@ -30,7 +30,7 @@ class LifeTests(StoreFixtures):
         assert isinstance(store.capabilities, Capabilities)
         assert isinstance(store.keyspace, KeySpace)
         for name, value in store.capabilities._asdict().items():
-            assert isinstance(value, frozenset if name == "url_methods" else bool), name
+            assert isinstance(value, frozenset if name.startswith("url_") else bool), name
 
     def test_capabilities_stay(self, store: KeyValueStore) -> None:
         """What a store can do does not depend on what was done with it."""

@@ -1,19 +1,18 @@
-"""The verbs that read: ``get``, ``fetch``, ``get_range``, ``in``, ``stat``, ``get_many``, URLs."""
+"""The verbs that read: ``get``, ``fetch``, ``get_range``, ``in``, ``stat``, ``get_many``."""
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
 from kvcore.contract import Fetched, KeyValueStore, Stat
-from kvcore.errors import KeyNotFound, Unsupported
-from kvcore.testing.contract.fixtures import StoreFixtures, blob, declared, for_each
+from kvcore.errors import KeyNotFound
+from kvcore.testing.contract.fixtures import StoreFixtures, blob, for_each
 
 Verb: TypeAlias = Callable[[KeyValueStore, str], object]
 READING: dict[str, Verb] = {
@@ -177,38 +176,3 @@ class ReadingTests(StoreFixtures):
         assert store.fetch("key").stat.content_type in kept
         self.fill(store, "key", b"value")
         assert store.stat("key").content_type != "text/html; charset=utf-8"
-
-
-class AddressTests(StoreFixtures):
-    """``url_for`` and ``local_path`` answer or are refused."""
-
-    def test_urls_of_declared_methods(self, store: KeyValueStore) -> None:
-        """A URL is made for the methods in ``capabilities.url_methods``, and no others."""
-        self.fill(store, "key", b"value")
-        methods = store.capabilities.url_methods
-        for method in {"GET", "PUT", "HEAD", "DELETE", "POST", "get", ""} - methods:
-            with pytest.raises(Unsupported):
-                store.url_for("key", method=method)
-        for method in methods:
-            url = store.url_for("key", method=method)
-            assert isinstance(url, str)
-            assert url
-            assert store.url_for("another", method=method) != url
-
-    def test_a_url_that_never_works_is_refused(self, store: KeyValueStore) -> None:
-        """``expires`` is a number of seconds > 0 (where there are no URLs: Unsupported)."""
-        wanted: Any = ValueError if "GET" in store.capabilities.url_methods else Unsupported
-        for expires in [0, -1, float("nan")]:
-            with pytest.raises(wanted):
-                store.url_for("key", expires=expires)
-
-    def test_a_local_path_holds_the_value(self, store: KeyValueStore) -> None:
-        """Where it is declared, the path names a file with the bytes of the value."""
-        data = self.large
-        self.fill(store, "key", data)
-        with declared(store, "local_path"):
-            path = store.local_path("key")
-            assert os.path.isabs(path)
-            assert Path(path).read_bytes() == data
-            with pytest.raises(KeyNotFound):
-                store.local_path("missing")
