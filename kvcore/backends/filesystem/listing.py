@@ -20,7 +20,7 @@ SWEEP_AFTER_SECS = 24 * 3600.0
 
 # Stands in the root of every ext4 file system, for root's eyes only.
 _LOST_AND_FOUND = "lost+found/"
-_BLOCK_NAMES = 4096  # what is in memory at a time; no Python frame runs per key
+_BLOCK_NAMES = 1024  # what is in memory at a time, and in cache; no Python frame runs per key
 _PLAIN_CHARS = bytes(code for code in range(128) if chr(code) != "\\" and f"a{chr(code)}" in STRICT)
 _PLAIN_LENGTH = 250
 _PLAIN_BASE_BYTES = 700
