@@ -6,6 +6,16 @@ import hypothesis
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tests.object_servers.fixtures import bucket as bucket
+from tests.object_servers.fixtures import ceph_bucket as ceph_bucket
+from tests.object_servers.fixtures import ceph_folder as ceph_folder
+from tests.object_servers.fixtures import fake_gcs as fake_gcs
+from tests.object_servers.fixtures import gcs_bucket as gcs_bucket
+from tests.object_servers.fixtures import heedless as heedless
+from tests.object_servers.fixtures import heedless_bucket as heedless_bucket
+from tests.object_servers.fixtures import moto as moto
+from tests.object_servers.fixtures import radosgw as radosgw
+from tests.object_servers.fixtures import s3_environment as s3_environment
 from tests.redis_servers import RedisServer, running
 from tests.services import MISSING
 from tests.soak import SOAK
