@@ -64,12 +64,9 @@ def test_conditions(any_bucket: Bucket) -> None:
 def test_signatures(any_bucket: Bucket) -> None:
     """All but moto refuse a wrong secret: no test of a signature is one on moto."""
     wrong = any_bucket.server.client(secret_key="wrong")
+    refused = pytest.raises(ClientError, match="SignatureDoesNotMatch")
     try:
-        with (
-            contextlib.nullcontext()
-            if any_bucket.server.kind == "moto"
-            else pytest.raises(ClientError, match="SignatureDoesNotMatch")
-        ):
+        with contextlib.nullcontext() if any_bucket.server.kind == "moto" else refused:
             wrong.list_objects_v2(Bucket=any_bucket.name)
     finally:
         wrong.close()
