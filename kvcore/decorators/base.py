@@ -116,6 +116,14 @@ class StoreDecorator(KeyValueStore):
             self._retell(error)
             raise
 
+    def _retelling(self, found: Iterable[_T]) -> Iterator[_T]:
+        """What a listing of the inner store gives, piece by piece."""
+        try:
+            yield from found
+        except KvcoreError as error:
+            self._retell(error)
+            raise
+
     def _retell(self, error: KvcoreError) -> None:
         """Make an error of the inner store speak of this one and of our key."""
         if not self._comes_from_inside(error):
@@ -203,16 +211,16 @@ class StoreDecorator(KeyValueStore):
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the keys that begin with ``prefix``."""
-        return self._inner.iter_keys(prefix)
+        return self._retelling(self._inner.iter_keys(prefix))
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
-        return self._inner.iter_prefixes(delimiter, prefix)
+        return self._retelling(self._inner.iter_prefixes(delimiter, prefix))
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        return self._inner.iter_stats(prefix)
+        return self._retelling(self._inner.iter_stats(prefix))
 
     def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        return self._inner._iter_sizes(prefix)
+        return self._retelling(self._inner._iter_sizes(prefix))
 
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._through_all(self._inner.get_many, keys)

@@ -44,7 +44,7 @@ class KeyTransformingDecorator(StoreDecorator):
 
     def _ours(self, keys: Iterable[str]) -> Iterator[str]:
         legal = self._keyspace
-        for key in keys:
+        for key in self._retelling(keys):
             if self._filter(key) and (outer := self._unmap_key(key)) in legal:
                 yield outer
 
@@ -71,7 +71,7 @@ class KeyTransformingDecorator(StoreDecorator):
 
     def _our_stats(self, stats: Iterable[tuple[str, Stat]]) -> Iterator[tuple[str, Stat]]:
         legal = self._keyspace
-        for key, found in stats:
+        for key, found in self._retelling(stats):
             if self._filter(key) and (outer := self._unmap_key(key)) in legal:
                 yield outer, found
 

@@ -68,7 +68,8 @@ class PrefixDecorator(KeyTransformingDecorator):
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
         # The inner store cuts where we would: what is before the cut is the same.
         legal = self._keyspace
-        for name in self._inner.iter_prefixes(delimiter, self.prefix + prefix):
+        inner = self._inner.iter_prefixes(delimiter, self.prefix + prefix)
+        for name in self._retelling(inner):
             outer = self._unmap_key(name)
             if outer in legal or (outer.endswith(delimiter) and f"{outer}a" in legal):
                 yield outer

@@ -66,6 +66,7 @@ class URLEncodeKeysDecorator(KeyTransformingDecorator):
         if inner_delimiter[0] in _HEX_DIGITS:  # it could cut inside a code: "2" in "%2F"
             yield from super()._iter_prefixes(delimiter, prefix)
             return
-        for name in self._inner.iter_prefixes(inner_delimiter, encode_key(prefix)):
+        inner = self._inner.iter_prefixes(inner_delimiter, encode_key(prefix))
+        for name in self._retelling(inner):
             if self._filter(name):
                 yield self._unmap_key(name)
