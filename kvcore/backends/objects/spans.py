@@ -114,7 +114,10 @@ class Span:
         """Skip what the service sends before what was asked for, where it knows no ranges."""
         body = self._body
         while body is not None and start < self.position:
-            block = body.read(min(self.position - start, _SKIPPED_BYTES))
+            try:
+                block = body.read(min(self.position - start, _SKIPPED_BYTES))
+            except StoreError as error:
+                raise self.error(type(error), error.message) from error
             if not block:
                 raise self.error(StoreError, "the service sent less of the value than it has")
             start += len(block)

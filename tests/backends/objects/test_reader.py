@@ -286,7 +286,8 @@ def test_a_reader_is_a_file(
     """In any order of reads and seeks, over connections that break anywhere."""
     model = io.BytesIO(LARGE[:size])
     source = ScriptedSource(LARGE[:size], iter(cuts), crumb)
-    source.knows_ranges = all_ranges
+    if not cuts:  # such a service has to send all of it again
+        source.knows_ranges = all_ranges
     with open_reader(source) as reader:
         for what, number in steps:
             if what == "read":
