@@ -3,7 +3,8 @@ r"""Key spaces: which strings a store takes as keys.
 ``strict`` is minimalkv's: printable ASCII without space, ``/``, ``*``, ``:``, ``;`` and ``|``,
 at most 250 characters, neither ``.`` nor ``..``. ``path`` is for hierarchical names, as Django and
 existing buckets have them: segments joined by ``/``. Both reserve names that begin with
-``.kvcore-`` for the stores' own files.
+``.kvcore-`` for the stores' own files. ``any`` is for buckets that others fill: every text may be
+read and deleted, and put is what ``path`` allows.
 
 >>> STRICT.check("avatar-17.png")
 >>> "media/a b.png" in PATH, "media//a" in PATH, "media/../a" in PATH
@@ -44,23 +45,37 @@ class KeySpace:
     ``key in space`` asks without raising. Equal spaces compare equal.
     """
 
-    __slots__ = ("_fits", "_is_plain", "_plain_length", "max_segment_bytes", "name")
+    __slots__ = (
+        "_fits",
+        "_is_plain",
+        "_plain_length",
+        "check_new_outside",
+        "max_segment_bytes",
+        "name",
+    )
 
     name: str
     max_segment_bytes: int | None
+    check_new_outside: Callable[[str], None]
+    """`check_outside` for a key that is to be put: ``any`` allows less of those."""
     _fits: Callable[[str], object]
     _is_plain: Callable[[str], bool]
     _plain_length: int
 
     def __init__(self, name: str, max_segment_bytes: int | None = None) -> None:
         if name not in _RULES:
-            raise ValueError(f"there is no key space {name!r}; there are 'strict' and 'path'")
+            raise ValueError(
+                f"there is no key space {name!r}; there are {', '.join(map(repr, _RULES))}"
+            )
+        if name == "any" and max_segment_bytes is not None:
+            raise ValueError("keys='any' is for stores whose names are not those of files")
         set_ = object.__setattr__
         set_(self, "name", name)
         set_(self, "max_segment_bytes", max_segment_bytes)
         set_(self, "_fits", re.compile(_RULES[name]).fullmatch)
         set_(self, "_is_plain", _PLAIN[name])
         set_(self, "_plain_length", min(_STRICT_LENGTH, max_segment_bytes or _STRICT_LENGTH))
+        set_(self, "check_new_outside", _check_new_of_any if name == "any" else self.check)
 
     def check(self, key: str) -> None:
         """Raise `InvalidKey`, naming the rule, unless ``key`` is in this space."""
@@ -112,6 +127,8 @@ class KeySpace:
             return f"a key is a str, not {type(key).__name__}"
         if not key:
             return "a key has at least one character"
+        if self.name == "any":
+            return "lone surrogates are not allowed in a key"
         for segment in key.split("/") if self.name == "path" else [key]:
             if segment in {".", ".."}:
                 return f"{segment!r} is not allowed as a name"
@@ -177,7 +194,9 @@ class MappedKeySpace(KeySpace):
         set_(self, "inside", inside)
         set_(self, "mapping", mapping)
         set_(self, "_outside", outside)
-        set_(self, "check_outside", self._check_text if outside is None else outside.check)
+        check = self._check_text if outside is None else outside.check
+        set_(self, "check_outside", check)
+        set_(self, "check_new_outside", check)  # the inner store checks the mapped key, as new
 
     @property
     def outside(self) -> KeySpace | None:
@@ -204,15 +223,29 @@ class MappedKeySpace(KeySpace):
 
 
 _PATH_MAX_BYTES = 1024
-_RULES = {"strict": _STRICT_REGEXP, "path": _PATH_REGEXP}
+_RULES = {
+    "strict": _STRICT_REGEXP,
+    "path": _PATH_REGEXP,
+    "any": "[^\ud800-\udfff]+",
+}
 _STRICT_LENGTH = 250
 _PLAIN: dict[str, Callable[[str], bool]] = {  # of ASCII texts without a backslash
     "strict": frozenset(
         char for char in map(chr, range(0x20, 0x7F)) if re.fullmatch(_STRICT_REGEXP, f"a{char}")
     ).issuperset,
     "path": str.isprintable,
+    "any": str.isprintable,
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _check_new_of_any(key: str) -> None:
+    try:
+        PATH.check(key)
+    except InvalidKey as error:
+        error.message += '; keys="any" lets such keys be read and deleted, not put'
+        raise
+
 
 STRICT = KeySpace("strict")
 PATH = KeySpace("path")

@@ -390,6 +390,8 @@ class Hooks(ABC):
     @classmethod
     def _space(cls, name: str) -> KeySpace:
         """The key space of this name as this store bounds it."""
+        if name == "any":
+            raise ValueError("keys='any' is for stores of objects; here are 'strict' and 'path'")
         return KeySpace(name)
 
     def _url(self) -> str:

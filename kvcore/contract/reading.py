@@ -17,6 +17,8 @@ class ReadingVerbs(Hooks):
     """One part of `KeyValueStore`, which see."""
 
     _check_key: Callable[[str], None] = staticmethod(STRICT.check)
+    _check_new_key: Callable[[str], None] = staticmethod(STRICT.check)
+    """For a key that is to be put; see `KeySpace.check_new_outside`."""
 
     @final
     def get(self, key: str) -> bytes:

@@ -88,6 +88,7 @@ class KeyValueStore(AddressVerbs):
     def _use_keyspace(self, space: KeySpace) -> None:
         self._keyspace = space
         self._check_key = space.check_outside
+        self._check_new_key = space.check_new_outside
 
     @final
     def close(self) -> None:

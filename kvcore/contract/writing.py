@@ -89,7 +89,7 @@ class WritingVerbs(ReadingVerbs):
         Options are those of ``put``; a condition is decided at ``commit``.
         """
         options = WriteOptions(ttl_secs, if_absent, if_present, if_match, content_type)
-        self._check_key(key)
+        self._check_new_key(key)
         return self._checked_open_write(key, options)
 
     @final
@@ -105,7 +105,7 @@ class WritingVerbs(ReadingVerbs):
         pairs = items.items() if isinstance(items, Mapping) else items
         checked: dict[str, bytes] = {}
         for key, data in pairs:
-            self._check_key(key)
+            self._check_new_key(key)
             checked[key] = as_bytes(data, key)
         self._checked_put_many(checked, WriteOptions(ttl_secs))
 
@@ -164,7 +164,7 @@ class WritingVerbs(ReadingVerbs):
 
     def _may_copy(self, source: str, dest: str, if_absent: bool) -> bool:
         self._check_key(source)
-        self._check_key(dest)
+        self._check_new_key(dest)
         self._check_writable(dest)
         if if_absent and not self.capabilities.if_absent:
             raise self._cannot("copy and move take no if_absent here", dest)
@@ -197,7 +197,7 @@ class WritingVerbs(ReadingVerbs):
         for a counter that is created; an existing one keeps its expiry. Raises `StoreError` for a
         value that is no counter, `Unsupported` without ``if_absent`` and ``if_match``.
         """
-        self._check_key(key)
+        self._check_new_key(key)
         if not isinstance(by, int) or isinstance(by, bool):
             raise TypeError(f"by is an int, not {type(by).__name__}")
         if by not in _INT64:
@@ -222,7 +222,7 @@ class WritingVerbs(ReadingVerbs):
 
     @final
     def _checked_put(self, key: str, data: Buffer, options: WriteOptions) -> str:
-        self._check_key(key)
+        self._check_new_key(key)
         if type(data) is not bytes:
             data = as_bytes(data, key)
         if options is not PLAIN or self._settles_plain or not self._declared.write:
@@ -237,7 +237,7 @@ class WritingVerbs(ReadingVerbs):
     def _checked_put_file(
         self, key: str, file: Path | Source, options: WriteOptions, *, move: bool = False
     ) -> str:
-        self._check_key(key)
+        self._check_new_key(key)
         options = self._settle(options, key)
         if not isinstance(file, str | os.PathLike):
             if move:
@@ -252,7 +252,7 @@ class WritingVerbs(ReadingVerbs):
     @final
     def _checked_put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
         for key in items:
-            self._check_key(key)
+            self._check_new_key(key)
         self._put_many(items, self._settle(options))
 
     @final
@@ -260,16 +260,16 @@ class WritingVerbs(ReadingVerbs):
         asked = {options for _, options in items.values()}
         settled = {options: self._settle(options) for options in asked}
         for key in items:
-            self._check_key(key)
+            self._check_new_key(key)
         self._put_each({key: (data, settled[options]) for key, (data, options) in items.items()})
 
     @final
     def _checked_open_write(self, key: str | None, options: WriteOptions) -> Writer:
         """Without a key, for ids that are known at the end only; it is checked at ``commit``."""
         if key is not None:
-            self._check_key(key)
+            self._check_new_key(key)
         writer = self._open_write(key, self._settle(options, key))
-        writer._check_key = self._check_key
+        writer._check_key = self._check_new_key
         return writer
 
     @final

@@ -9,6 +9,7 @@ from kvcore.recipe.address import absolute_path as absolute_path
 from kvcore.recipe.address import percent_decoded as percent_decoded
 from kvcore.recipe.address import query_text as query_text
 from kvcore.recipe.address import url_text as url_text
+from kvcore.recipe.options import ANY_KEYS as ANY_KEYS
 from kvcore.recipe.options import HASHFUNC as HASHFUNC
 from kvcore.recipe.options import KEYS as KEYS
 from kvcore.recipe.options import Option as Option

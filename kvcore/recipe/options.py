@@ -190,3 +190,8 @@ KEYS = Option(
     "`strict` (default): minimalkv's keys, without `/`; `path`: names such as `a/b`",
 )
 """The option ``keys=`` of every store of ours."""
+ANY_KEYS = Option(
+    choice("strict", "path", "any"),
+    f"{KEYS.about}; `any`: also reads, lists and deletes what others named `a//b`, `a/`, `../b`",
+)
+"""As `KEYS`, for stores in which others put what they like."""

@@ -49,6 +49,21 @@ def test_strict_is_the_seeds(key: str) -> None:
 
 
 @given(ANY_TEXT)
+@example("a//b\n")
+@example("x" * 1025)
+def test_any_is_every_text_that_utf8_has(key: str) -> None:
+    """Read and deleted is everything; put is what is a path, and the message says so."""
+    any_ = KeySpace("any")
+    sound = not any(unicodedata.category(char) == "Cs" for char in key)
+    assert (key in any_) == (sound and 0 < len(key.encode()) <= 1024)
+    if key in any_ and not is_path(key):
+        with pytest.raises(InvalidKey, match="read and deleted, not put"):
+            any_.check_new_outside(key)
+    elif key in any_:
+        any_.check_new_outside(key)
+
+
+@given(ANY_TEXT)
 @example("x" * 1024)
 @example("x" * 1025)
 @example("é" * 512)
@@ -156,7 +171,7 @@ def test_a_space_is_a_value() -> None:
     with pytest.raises(AttributeError, match="frozen"):
         STRICT.name = "path"
     assert STRICT.name == "strict"
-    with pytest.raises(ValueError, match="'strict' and 'path'"):
+    with pytest.raises(ValueError, match="'strict', 'path', 'any'"):
         KeySpace("loose")
 
 
