@@ -22,6 +22,7 @@ from kvcore import (
     StoreError,
 )
 from kvcore.serving import (
+    Presentation,
     ResponsePlan,
     byte_range,
     open_response,
@@ -45,9 +46,8 @@ def plan(
 ) -> ResponsePlan:
     """A plan for request headers given as `If_None_Match=...`."""
     asked = {name.replace("_", "-"): value for name, value in headers.items()}
-    return plan_response(
-        method, asked.get, stat, head, filename=filename, as_attachment=as_attachment
-    )
+    shown = Presentation(filename, as_attachment)
+    return plan_response(method, asked.get, stat, head, shown)
 
 
 ETAG = plan().headers["ETag"]
@@ -63,15 +63,49 @@ def test_a_picture_is_shown() -> None:
     assert answer.headers["Last-Modified"] == "Mon, 23 Nov 2026 12:00:00 GMT"
 
 
-@pytest.mark.parametrize("asked", [{}, {"If_None_Match": "*"}, {"Range": "bytes=500-"}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"If_None_Match": "*"}, {"If_Match": '"x"'}, {"Range": "bytes=500-"}]
+)
 def test_every_answer_is_safe(asked: dict[str, str]) -> None:
-    """Nosniff, a sandbox and a private cache, whatever the status."""
+    """Nosniff, kept to this site, and a private cache, whatever the status."""
     headers = plan(**asked).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "private, max-age=0, must-revalidate"
+
+
+NOTHING = "sandbox; default-src 'none'"
+PLAYER = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
+
+
+@pytest.mark.parametrize(
+    ("head", "policy"),
+    [
+        (PNG, f"{NOTHING}; style-src 'unsafe-inline'"),
+        (b"RIFF\0\0\0\0WAVE", PLAYER),
+        (b"\0\0\0 ftypisom", PLAYER),
+        (b"words", NOTHING),
+        (b"<svg/>", NOTHING),
+        (b"<html>", NOTHING),
+        (b"%PDF-1.7", NOTHING),
+        (b"\0\0\0 ftypqt  ", NOTHING),
+    ],
+)
+def test_no_policy_lets_scripts_run(head: bytes, policy: str) -> None:
+    """What is shown may have what the browser's own page for it needs; a download, nothing."""
+    assert plan(head, Stat(len(head))).headers["Content-Security-Policy"] == policy
+    for answer in (
+        plan(head, Stat(len(head)), as_attachment=True),
+        plan(head, If_Match='"x"'),
+        plan(head, Range="bytes=500-"),
+    ):
+        assert answer.headers["Content-Security-Policy"] == NOTHING
+
+
+def test_a_copy_keeps_its_policy() -> None:
+    """The headers of a 304 go over those of the copy, and it does not know what the value is."""
+    assert "Content-Security-Policy" not in plan(If_None_Match="*").headers
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ What is stored came from users, so the plan trusts none of it. The content type 
 bytes, `mime.INLINE_TYPES` are shown and all else is a download, and every answer forbids the
 browser to guess a type (``nosniff``) or to run anything (``Content-Security-Policy: sandbox``).
 
+Alone in a tab a picture has its place and a film plays: their policies let in what the browser's
+own page for them needs, and no script.
+
 An integration asks `open_response` for a plan and a body and translates both.
 """
 
@@ -11,8 +14,10 @@ from kvcore.serving.body import InlineBody as InlineBody
 from kvcore.serving.body import ResponseBody as ResponseBody
 from kvcore.serving.body import open_response as open_response
 from kvcore.serving.body import open_response_inline as open_response_inline
+from kvcore.serving.body import wsgi_headers as wsgi_headers
 from kvcore.serving.plan import PRIVATE as PRIVATE
 from kvcore.serving.plan import SAFE_HEADERS as SAFE_HEADERS
+from kvcore.serving.plan import Presentation as Presentation
 from kvcore.serving.plan import ResponsePlan as ResponsePlan
 from kvcore.serving.plan import byte_range as byte_range
 from kvcore.serving.plan import http_date as http_date

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from kvcore.aio import AsyncKeyValueStore, AsyncReader, run_inline
@@ -14,7 +14,7 @@ from kvcore.contract import KeyValueStore, Reader
 from kvcore.contract.streams import BLOCK_BYTES
 from kvcore.errors import StoreError
 from kvcore.mime import HEAD_BYTES
-from kvcore.serving.plan import PRIVATE, ResponsePlan, plan_conditions, plan_value
+from kvcore.serving.plan import DEFAULTS, Presentation, ResponsePlan, plan_conditions, plan_value
 
 
 class ResponseBody:
@@ -66,8 +66,9 @@ class InlineBody:
     ``wsgi.file_wrapper`` (PEP 3333), which lets the kernel do the sending.
     """
 
-    def __init__(self, body: ResponseBody, fd: int | None = None) -> None:
+    def __init__(self, body: ResponseBody, reader: Reader, fd: int | None = None) -> None:
         self._body = body
+        self._reader = reader
         self._fd = fd
 
     def fileno(self) -> int:
@@ -108,7 +109,21 @@ class InlineBody:
 
     def close(self) -> None:
         """Let go of the value. Twice is no error."""
-        run_inline(self._body.close())
+        self._reader.close()
+
+
+def wsgi_headers(environ: Mapping[str, Any]) -> Callable[[str], str | None]:
+    """Looks up a request header in a WSGI environ (PEP 3333), or Django's ``request.META``.
+
+    >>> wsgi_headers({"HTTP_IF_RANGE": '"x"'})("If-Range")
+    '"x"'
+    """
+    return lambda name: environ.get(_wsgi_name(name))
+
+
+@lru_cache(64)
+def _wsgi_name(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 async def open_response(
@@ -116,15 +131,11 @@ async def open_response(
     key: str,
     method: str,
     header: Callable[[str], str | None],
-    *,
-    filename: str | None = None,
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
+    shown: Presentation = DEFAULTS,
 ) -> tuple[ResponsePlan, ResponseBody | None]:
     """The plan for a key and its body, ``None`` where there is none to send (HEAD, 304, 412, 416).
 
-    ``filename`` is the last part of the key unless given. Raises `KeyNotFound`, and `InvalidKey`
-    for what cannot be a key: both mean 404.
+    Raises `KeyNotFound`, and `InvalidKey` for what cannot be a key: both mean 404.
     """
     reader = await store.open(key)
     # What will be sent anyway is read at once: a small value takes one call, not three.
@@ -134,10 +145,8 @@ async def open_response(
         method,
         header,
         partial(reader.read, BLOCK_BYTES if ahead else HEAD_BYTES),
+        _named(key, shown),
         ahead=ahead,
-        filename=key.rpartition("/")[2] if filename is None else filename,
-        as_attachment=as_attachment,
-        cache_control=cache_control,
     )
 
 
@@ -146,10 +155,7 @@ def open_response_inline(
     key: str,
     method: str,
     header: Callable[[str], str | None],
-    *,
-    filename: str | None = None,
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
+    shown: Presentation = DEFAULTS,
 ) -> tuple[ResponsePlan, InlineBody | None]:
     """`open_response` for synchronous callers."""
     reader = store.open(key)
@@ -161,17 +167,14 @@ def open_response_inline(
             method,
             header,
             partial(awaited.read, HEAD_BYTES) if file is None else partial(_head_of, file),
+            _named(key, shown),
             ahead=False,
-            filename=key.rpartition("/")[2] if filename is None else filename,
-            as_attachment=as_attachment,
-            cache_control=cache_control,
         )
     )
     if body is None:
         return plan, None
-    if file is None or plan.length < reader.stat.size:
-        return plan, InlineBody(body)
-    return plan, InlineBody(body, file.fileno())
+    is_whole = plan.length == reader.stat.size
+    return plan, InlineBody(body, reader, file.fileno() if file and is_whole else None)
 
 
 async def _answer(
@@ -179,25 +182,15 @@ async def _answer(
     method: str,
     header: Callable[[str], str | None],
     read_head: Callable[[], Awaitable[bytes]],
+    shown: Presentation,
     *,
     ahead: bool,
-    filename: str,
-    as_attachment: bool,
-    cache_control: str,
 ) -> tuple[ResponsePlan, ResponseBody | None]:
     try:
-        plan = plan_conditions(method, header, reader.stat, cache_control=cache_control)
+        plan = plan_conditions(method, header, reader.stat, shown)
         if plan is None:
             head = await read_head()
-            plan = plan_value(
-                method,
-                header,
-                reader.stat,
-                head[:HEAD_BYTES],
-                filename=filename,
-                as_attachment=as_attachment,
-                cache_control=cache_control,
-            )
+            plan = plan_value(method, header, reader.stat, head[:HEAD_BYTES], shown)
             if plan.length and ahead:
                 if len(head) == plan.length:
                     await reader.close()  # all is here
@@ -210,6 +203,10 @@ async def _answer(
         raise
     await reader.close()
     return plan, None
+
+
+def _named(key: str, shown: Presentation) -> Presentation:
+    return shown if shown.filename is not None else shown._replace(filename=key.rpartition("/")[2])
 
 
 def _local_file(reader: Reader) -> io.FileIO | None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from kvcore.contract import Stat
@@ -18,7 +19,20 @@ SAFE_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
-"""On every answer that holds what a user stored."""
+"""On every answer about what a user stored."""
+
+_POLICY = "Content-Security-Policy"
+_MEDIA_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
+_POLICIES = {
+    # Alone in a tab, a picture or a film stands in a page that the browser makes for it. The size
+    # and place of a picture are inline styles of that page; a bitmap has none of its own.
+    "image": f"{SAFE_HEADERS[_POLICY]}; style-src 'unsafe-inline'",
+    # A film is asked for again by its player. In a full sandbox that player is of no origin, and
+    # Cross-Origin-Resource-Policy denies it the film. Scripts stay forbidden in this one, too.
+    "audio": _MEDIA_POLICY,
+    "video": _MEDIA_POLICY,
+}
+"""For what is shown, by the first half of its type. All else has the policy of `SAFE_HEADERS`."""
 
 PRIVATE = "private, max-age=0, must-revalidate"
 """The default ``Cache-Control``: no shared cache keeps it, and a browser asks each time."""
@@ -28,6 +42,20 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))", re.IGNORECASE | re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 _STRONG_ETAG = re.compile(r'(?:^|[,\s])"([^"]*)"')
+
+
+class Presentation(NamedTuple):
+    """How a value is shown: what the site decides, not the request."""
+
+    filename: str | None = None
+    """What a download is called; by default the last part of the key."""
+    as_attachment: bool = False
+    """Whether it is a download, even if a browser could show it."""
+    cache_control: str = PRIVATE
+    """Who may keep a copy, for how long."""
+
+
+DEFAULTS = Presentation()
 
 
 class ResponsePlan(NamedTuple):
@@ -44,15 +72,12 @@ def plan_response(
     header: Callable[[str], str | None],
     stat: Stat,
     head: bytes,
-    *,
-    filename: str = "",
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
+    shown: Presentation = DEFAULTS,
 ) -> ResponsePlan:
     """The answer to a request for a value: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14).
 
     ``header`` looks up a request header whatever its case (``request.headers.get``), ``head`` is
-    the first `kvcore.mime.HEAD_BYTES` of the value, ``filename`` what a download is to be called.
+    the first `kvcore.mime.HEAD_BYTES` of the value.
     A range that is malformed, or more than one, is ignored, as RFC 9110 §14.2 allows; so are
     ranges and conditions of a method that is neither GET nor HEAD.
 
@@ -60,15 +85,8 @@ def plan_response(
     >>> plan.status, plan.headers["Content-Range"], plan.start, plan.length
     (206, 'bytes 2-4/5', 2, 3)
     """
-    return plan_conditions(method, header, stat, cache_control=cache_control) or plan_value(
-        method,
-        header,
-        stat,
-        head,
-        filename=filename,
-        as_attachment=as_attachment,
-        cache_control=cache_control,
-    )
+    plan = plan_conditions(method, header, stat, shown)
+    return plan_value(method, header, stat, head, shown) if plan is None else plan
 
 
 def plan_value(
@@ -76,10 +94,7 @@ def plan_value(
     header: Callable[[str], str | None],
     stat: Stat,
     head: bytes,
-    *,
-    filename: str = "",
-    as_attachment: bool = False,
-    cache_control: str = PRIVATE,
+    shown: Presentation = DEFAULTS,
 ) -> ResponsePlan:
     """The answer of `plan_response` where `plan_conditions` found none: 200, 206 or 416.
 
@@ -87,17 +102,19 @@ def plan_value(
     'text/plain; charset=utf-8'
     """
     size = stat.size
-    etag = _etag(stat)
-    headers = _headers(stat, etag, cache_control)
+    etag = _etag(stat.etag)
+    headers = _headers(stat, etag, shown)
     content_type = detect(head, complete=len(head) >= size)
-    inline = content_type in INLINE_TYPES and not as_attachment
+    inline = content_type in INLINE_TYPES and not shown.as_attachment
+    if inline:
+        headers[_POLICY] = _POLICIES.get(content_type.partition("/")[0], headers[_POLICY])
     if content_type == "text/plain":
         content_type = "text/plain; charset=utf-8"  # detect() knows no other
     elif content_type in ACTIVE_TYPES:
         content_type = BINARY
     headers["Content-Type"] = content_type
     headers["Content-Disposition"] = content_disposition(
-        "inline" if inline else "attachment", filename
+        "inline" if inline else "attachment", shown.filename or ""
     )
     headers["Content-Length"] = str(size)
     if method == "HEAD":
@@ -110,8 +127,7 @@ def plan_value(
         return ResponsePlan(200, headers, 0, size)
     start, length = found
     if not length:
-        for name in ("Content-Type", "Content-Disposition"):
-            del headers[name]
+        headers = _headers(stat, etag, shown)  # none of those that tell what the value is
         headers |= {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
         return ResponsePlan(416, headers)
     headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
@@ -123,8 +139,7 @@ def plan_conditions(
     method: str,
     header: Callable[[str], str | None],
     stat: Stat,
-    *,
-    cache_control: str = PRIVATE,
+    shown: Presentation = DEFAULTS,
 ) -> ResponsePlan | None:
     """The 304 or 412 of `plan_response`, or ``None``: no byte of the value is needed for it.
 
@@ -135,11 +150,13 @@ def plan_conditions(
     """
     if method not in {"GET", "HEAD"}:
         return None
-    etag = _etag(stat)
+    etag = _etag(stat.etag)
     if not _is_as_demanded(header, etag, stat.modified):  # before the others, RFC 9110 §13.2.2
-        return ResponsePlan(412, _headers(stat, etag, cache_control) | {"Content-Length": "0"})
+        return ResponsePlan(412, _headers(stat, etag, shown) | {"Content-Length": "0"})
     if _is_unchanged(header, etag, stat.modified):
-        return ResponsePlan(304, _headers(stat, etag, cache_control))
+        headers = _headers(stat, etag, shown)
+        del headers[_POLICY]  # a browser would put it in place of that of its copy (RFC 9111 §3.2)
+        return ResponsePlan(304, headers)
     return None
 
 
@@ -166,6 +183,7 @@ def byte_range(asked: str, size: int) -> tuple[int, int] | None:
     return start, max(min(end, size - 1) - start + 1, 0)
 
 
+@lru_cache(256)
 def http_date(moment: datetime) -> str:
     """A time as HTTP writes it (RFC 9110 §5.6.7).
 
@@ -178,14 +196,15 @@ def http_date(moment: datetime) -> str:
     return f"{day}, {at.day:02} {month} {at.year:04} {time} GMT"
 
 
-def _etag(stat: Stat) -> str | None:
+@lru_cache(256)  # each request asks twice, and one for a well-known file asks again
+def _etag(etag: str | None) -> str | None:
     """What clients see of a store's etag: that may be any text, and some tell an inode."""
-    return None if stat.etag is None else hashlib.sha256(stat.etag.encode()).hexdigest()[:32]
+    return None if etag is None else hashlib.sha256(etag.encode()).hexdigest()[:32]
 
 
-def _headers(stat: Stat, etag: str | None, cache_control: str) -> dict[str, str]:
+def _headers(stat: Stat, etag: str | None, shown: Presentation) -> dict[str, str]:
     """Those of every answer."""
-    headers = {**SAFE_HEADERS, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
+    headers = {**SAFE_HEADERS, "Cache-Control": shown.cache_control, "Accept-Ranges": "bytes"}
     if etag is not None:
         headers["ETag"] = f'"{etag}"'
     if stat.modified is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Self
+from typing import Self
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
@@ -22,7 +22,14 @@ from django.http.response import HttpResponseBase
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
 from kvcore.aio import Threads
-from kvcore.serving import PRIVATE, InlineBody, ResponsePlan, open_response_inline
+from kvcore.serving import (
+    PRIVATE,
+    InlineBody,
+    Presentation,
+    ResponsePlan,
+    open_response_inline,
+    wsgi_headers,
+)
 from kvcore_django.stores import current_store
 
 Permission = Callable[[HttpRequest, str], bool]
@@ -62,7 +69,8 @@ def serve(
         return HttpResponseNotAllowed(["GET", "HEAD"])
     if permission is not None:
         _check(permission(request, key))
-    plan, body = _opened(request, key, store, filename, as_attachment, cache_control)
+    shown = Presentation(filename, as_attachment, cache_control)
+    plan, body = _opened(request, key, store, shown)
     return _response(request, plan, body)
 
 
@@ -92,9 +100,8 @@ async def aserve(
             if isawaitable(answer):  # of an object that is called, say
                 answer = await answer
         _check(answer)
-    plan, body = await _threads.acquire(
-        _let_go, _opened, request, key, store, filename, as_attachment, cache_control
-    )
+    shown = Presentation(filename, as_attachment, cache_control)
+    plan, body = await _threads.acquire(_let_go, _opened, request, key, store, shown)
     return _response(request, plan, body)
 
 
@@ -113,33 +120,14 @@ def _opened(
     request: HttpRequest,
     key: str,
     store: str | KeyValueStore | Storage,
-    filename: str | None,
-    as_attachment: bool,
-    cache_control: str,
+    shown: Presentation,
 ) -> tuple[ResponsePlan, InlineBody | None]:
     try:
         return open_response_inline(
-            current_store(store),
-            key,
-            str(request.method),
-            _Headers(request.META),
-            filename=filename,
-            as_attachment=as_attachment,
-            cache_control=cache_control,
+            current_store(store), key, str(request.method), wsgi_headers(request.META), shown
         )
     except (KeyNotFound, InvalidKey) as error:
         raise Http404("There is nothing under this key.") from error
-
-
-class _Headers:
-    """Looks up a header of a request; `HttpRequest.headers` would read all of them first."""
-
-    def __init__(self, meta: Mapping[str, Any]) -> None:
-        self._meta = meta
-
-    def __call__(self, name: str) -> str | None:
-        found: str | None = self._meta.get(f"HTTP_{name.upper().replace('-', '_')}")
-        return found
 
 
 def _let_go(opened: tuple[ResponsePlan, InlineBody | None]) -> None:

@@ -6,7 +6,7 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
-from kvcore.serving import PRIVATE, open_response_inline
+from kvcore.serving import PRIVATE, Presentation, open_response_inline, wsgi_headers
 from kvcore_flask.extension import current_store
 
 
@@ -30,10 +30,8 @@ def send_from_store(
             current_store(store),
             key,
             request.method,
-            lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}"),
-            filename=filename,
-            as_attachment=as_attachment,
-            cache_control=cache_control,
+            wsgi_headers(environ),
+            Presentation(filename, as_attachment, cache_control),
         )
     except (KeyNotFound, InvalidKey) as error:
         raise NotFound from error

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from kvcore import AsyncKeyValueStore, InvalidKey, KeyNotFound, StoreError
-from kvcore.serving import PRIVATE, open_response
+from kvcore.serving import PRIVATE, Presentation, open_response
 from kvcore_starlette.middleware import find_store
 
 
@@ -44,8 +44,7 @@ class StoreResponse(Response):
             raise ValueError("the status of a StoreResponse follows from the request")
         super().__init__(background=background)
         self._store, self._key = store, key
-        self._filename, self._as_attachment = filename, as_attachment
-        self._cache_control = cache_control
+        self._shown = Presentation(filename, as_attachment, cache_control)
         self.raw_headers: list[tuple[bytes, bytes]] = []  # the rest follows from the request
         self.headers.update(headers or {})
 
@@ -57,9 +56,7 @@ class StoreResponse(Response):
                 self._key,
                 scope["method"],
                 Headers(scope=scope).get,
-                filename=self._filename,
-                as_attachment=self._as_attachment,
-                cache_control=self._cache_control,
+                self._shown,
             )
         except (KeyNotFound, InvalidKey) as error:
             raise HTTPException(404) from error
