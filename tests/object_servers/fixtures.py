@@ -1,5 +1,6 @@
 """Fixtures of the object stores: a server starts with the first test that asks for it."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,15 @@ from tests.object_servers import ceph, gcs, s3
 @pytest.fixture(scope="session")
 def s3_environment() -> Iterator[None]:
     """Clients of AWS find the credentials of the servers of the tests, and look no further."""
+    from botocore.loaders import create_loader
+
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3.ENVIRONMENT.items():
             patch.setenv(name, value)
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)
+        # Each session would read the description of S3 anew: 0.1 s for every store of a test.
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
 
 

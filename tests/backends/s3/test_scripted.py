@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedS3]:
+def server(s3_environment: None) -> Iterator[ScriptedS3]:
     """An empty server."""
     with ScriptedS3() as server:
         yield server
