@@ -26,6 +26,7 @@ EXTRA = "cli"
 @click.option("--skip-existing", is_flag=True, help="Leave alone every key that DST has already.")
 @click.option("--verify", is_flag=True, help="Read back every copied value and compare it.")
 @click.option("--dry-run", is_flag=True, help="Write nothing, only tell what would be done.")
+@click.option("--allow-empty", is_flag=True, help="Be content if SRC has nothing to copy.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -41,6 +42,7 @@ def cp(
     skip_existing: bool,
     verify: bool,
     dry_run: bool,
+    allow_empty: bool,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -50,6 +52,8 @@ def cp(
     interrupted goes on when it is done again (faster with --skip-existing, which does not read
     what is there). Every value appears whole or not at all. Expiry and content type are taken
     along where both stores keep them. Nothing is removed from either store.
+
+    A SRC without any value is an error, as one whose name is misspelt looks the same.
     """
     last = CopyReport()
 
@@ -78,10 +82,11 @@ def cp(
     if stopped is not None:
         click.echo("kvcore: not complete; the same command again goes on from here", err=True)
         raise stopped
-    if not last.seen:
-        which = f"no key that begins with {prefix!r}" if prefix else "no keys"
-        click.echo(f"kvcore: nothing to copy: there are {which} in {plain(repr(source))}", err=True)
-    if not last.ok:
+    if not (last.seen or allow_empty):
+        which = f"is no key that begins with {prefix!r}" if prefix else "are no keys"
+        message = f"nothing to copy: there {which} in {plain(repr(source))}"
+        click.echo(f"kvcore: {message} (--allow-empty, if that is right)", err=True)
+    if not last.ok or not (last.seen or allow_empty):
         click.get_current_context().exit(KEYS_FAILED)
 
 

@@ -44,8 +44,8 @@ in all of them, unless the URL says keys=strict.
   {prog} cp fs://media redis://localhost/0      take everything along
   {prog} check redis://localhost/0 --write      does it work?
 
-Exit codes: 0 done; 1 some keys failed or were not there; 2 wrong usage; 3 the store cannot be
-reached, or is configured wrongly.
+Exit codes: 0 done; 1 some keys failed or were not there, or nothing was there to copy; 2 wrong
+usage; 3 the store cannot be reached, or is configured wrongly.
 """
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from threading import Event
-from typing import cast
+from time import perf_counter, thread_time
+from typing import NamedTuple, cast
 
 from kvcore.contract import KeyValueStore, Stat
 from kvcore.copying.destination import Destination
@@ -17,10 +18,13 @@ from kvcore.errors import KvcoreError, ReadOnly, Unsupported
 
 WORKERS = 4
 _SMALL_BYTES = 64 * 1024  # larger values are streamed, one by one
+_FIRST_KEYS = 8  # doubled from batch to batch: it is soon known how long one takes
 _BATCH_KEYS = 128
 _BATCH_BYTES = 1024 * 1024
 _JOBS_PER_WORKER = 2  # that wait, so that nobody is idle and little is in memory
 _PROGRESS_SECS = 0.25
+_WAITING = 2.0  # times as long as they compute, and threads are worth their mutual hindrance
+_DOUBT_SECS = 0.02  # for which a busy machine may have kept us waiting
 
 
 def copy_store(
@@ -41,10 +45,10 @@ def copy_store(
     Expiry and content type go along where both stores have a place for them. Every value appears
     whole or not at all, so a copy that was interrupted is completed by doing it again.
 
-    ``workers`` threads share the work; each holds about 1 MiB of small values, or a block of a
-    large one. ``verify`` reads every copied value back and compares it. ``dry_run`` writes nothing
-    and reports what would be done. ``on_progress`` is called in this thread, a few times a second,
-    with the report as it stands.
+    ``workers`` threads share the work, where it mostly waits for the stores; each holds about 1 MiB
+    of small values, or a block of a large one. ``verify`` reads every copied value back and
+    compares it. ``dry_run`` writes nothing and reports what would be done. ``on_progress`` is
+    called in this thread, a few times a second, with the report as it stands.
 
     A key that cannot be copied is reported in ``errors`` and the others go on: one that is not
     legal in the destination (`InvalidKey`), one that cannot be read or written (`StoreError`), one
@@ -75,6 +79,7 @@ def copy_store(
     asked = Asked(verify, skip_existing, dry_run)
     transfer = Transfer(source, destination, apart, asked, stop)
     jobs = _jobs(transfer, source._iter_sizes(prefix))
+    pace = _Pace()
     total = CopyReport(errors={})
 
     def tell() -> None:
@@ -90,8 +95,11 @@ def copy_store(
                     job = next(jobs, None)
                     if job is None:
                         more = False
+                    elif job.is_small and not pace.waits and len(pending) < workers:
+                        total = _added(total, pace.run(job.call))
+                        tell()
                     else:
-                        pending.add(pool.submit(job))
+                        pending.add(pool.submit(job.call))
                 done, pending = wait(pending, _PROGRESS_SECS, FIRST_COMPLETED)
                 for future in done:
                     total = _added(total, future.result())
@@ -104,22 +112,47 @@ def copy_store(
     return total
 
 
-def _jobs(
-    transfer: Transfer, listing: Iterable[tuple[str, Stat]]
-) -> Iterator[Callable[[], CopyReport]]:
+class _Job(NamedTuple):
+    call: Callable[[], CopyReport]
+    is_small: bool
+
+
+class _Pace:
+    """Runs small jobs in this thread, and tells when they wait so much that others may go on.
+
+    Where the stores answer at once, several threads take longer than one: Python runs one of them
+    at a time, and with each file and each answer they take turns.
+    """
+
+    def __init__(self) -> None:
+        self._waited = self._worked = 0.0
+        self.waits = False
+
+    def run(self, job: Callable[[], CopyReport]) -> CopyReport:
+        """The job's report."""
+        start, busy = perf_counter(), thread_time()
+        report = job()
+        worked = thread_time() - busy
+        self._worked += worked
+        self._waited += perf_counter() - start - worked
+        self.waits = self._waited > _WAITING * self._worked + _DOUBT_SECS
+        return report
+
+
+def _jobs(transfer: Transfer, listing: Iterable[tuple[str, Stat]]) -> Iterator[_Job]:
     batch: list[str] = []
-    size = 0
+    size, most = 0, _FIRST_KEYS
     for key, stat in listing:
         if stat.size > _SMALL_BYTES:
-            yield partial(transfer.one, key)
+            yield _Job(partial(transfer.one, key), is_small=False)
             continue
         batch.append(key)
         size += stat.size
-        if len(batch) == _BATCH_KEYS or size >= _BATCH_BYTES:
-            yield partial(transfer.many, batch)
-            batch, size = [], 0
+        if len(batch) == most or size >= _BATCH_BYTES:
+            yield _Job(partial(transfer.many, batch), is_small=True)
+            batch, size, most = [], 0, min(2 * most, _BATCH_KEYS)
     if batch:
-        yield partial(transfer.many, batch)
+        yield _Job(partial(transfer.many, batch), is_small=True)
 
 
 def _added(total: CopyReport, part: CopyReport) -> CopyReport:

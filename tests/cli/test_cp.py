@@ -24,20 +24,27 @@ def test_cp_from_url_to_url(run: Run, tmp_path: Path) -> None:
     FilesystemStore(tmp_path / "a", keys="path").put("pets/cat.png", b"x")
     run("cp", f"fs://{tmp_path}/a", f"fs://{tmp_path}/b")
     assert FilesystemStore(tmp_path / "b", keys="path").get("pets/cat.png") == b"x"
-    told = run("cp", f"fs://{tmp_path}/a?keys=strict", f"fs://{tmp_path}/c").stdout
+    told = run("cp", f"fs://{tmp_path}/a?keys=strict", f"fs://{tmp_path}/c", code=1).stdout
     assert told.startswith("copied 0 values")
 
 
-def test_cp_of_nothing_says_so(run: Run, memory: DictStore, tmp_path: Path) -> None:
+def test_cp_of_nothing_fails(run: Run, memory: DictStore, tmp_path: Path) -> None:
     """Most likely a name is written wrongly, and a folder is made when the first value is put."""
-    result = run("cp", f"fs://{tmp_path}/meida", "files")
+    result = run("cp", f"fs://{tmp_path}/meida", "files", code=1)
     assert result.stdout == "copied 0 values (0 bytes)\n"
     assert f"there are no keys in <FilesystemStore fs://{tmp_path}/meida" in result.stderr
     memory.put("a", b"1")
-    told = run("cp", "default", "files", "--prefix", "b", "--json")
-    assert "no key that begins with 'b'" in told.stderr
+    told = run("cp", "default", "files", "--prefix", "b", "--json", code=1)
+    assert "there is no key that begins with 'b'" in told.stderr
     assert lines(told)[0]["copied"] == 0
     assert run("cp", "default", "files").stderr == ""
+    assert run("cp", "default", "files").stderr == ""  # all of it is there
+
+
+def test_cp_of_nothing_may_be_right(run: Run) -> None:
+    """Where that is said."""
+    assert run("cp", "default", "files", "--allow-empty").stderr == ""
+    assert run("cp", "default", "files", "--allow-empty", "--dry-run").stderr == ""
 
 
 def test_cp_json(run: Run, memory: DictStore, folder: FilesystemStore) -> None:

@@ -131,6 +131,26 @@ class _SlowRaw(io.RawIOBase):
         return min(len(buffer), 1 << 18) if self._left >= 0 else 0
 
 
+class Waiting(DictStore):
+    """Each batch waits for another one to come, but not for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.have_met = threading.Event()
+        self._inside = 0
+        self._lock = threading.Lock()
+
+    def _put_each(self, items: Any) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside > 1:
+                self.have_met.set()
+        self.have_met.wait(0.1)
+        super()._put_each(items)
+        with self._lock:
+            self._inside -= 1
+
+
 class Busy(DictStore):
     """Somebody puts a value of their own to `other` whenever one of ours is read."""
 

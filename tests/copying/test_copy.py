@@ -23,6 +23,7 @@ from tests.copying.stores import (
     LARGE,
     SMALL,
     Slow,
+    Waiting,
     some,
     values_of,
 )
@@ -53,6 +54,14 @@ def test_ten_thousand_keys(tmp_path: Path) -> None:
     assert copy_store(source, dest).copied == number
     assert values_of(dest) == source.d
     assert copy_store(source, dest).same == number
+
+
+def test_a_store_that_keeps_us_waiting_is_asked_for_more_at_a_time() -> None:
+    """Other batches are on their way meanwhile."""
+    source, dest = DictStore({f"{n}": b"%d" % n for n in range(1000)}), Waiting()
+    assert copy_store(source, dest).copied == 1000
+    assert dest.have_met.is_set()
+    assert values_of(dest) == source.d
 
 
 def test_only_what_begins_with_the_prefix_is_copied() -> None:

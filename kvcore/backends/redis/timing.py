@@ -67,21 +67,30 @@ def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end:
     sock.settimeout(patience)
 
 
-def pieces(packed: Sequence[bytes]) -> Sequence[bytes] | Iterator[bytes | memoryview]:
-    """What is packed, so that no piece takes long: time-outs are for a piece."""
-    if len(packed) == 1 and len(packed[0]) <= _PIECE_BYTES:
-        return packed
-    return _cut(packed)
+def pieces(packed: Sequence[bytes]) -> Sequence[bytes] | Iterator[bytes]:
+    """What is packed, in pieces none of which takes long, as time-outs are for a piece.
+
+    There are few: each that is sent lets go of Python's lock, so that threads get in each other's
+    way.
+    """
+    size = sum(map(len, packed))
+    if size > _PIECE_BYTES:
+        return _cut(packed)
+    return packed if len(packed) == 1 else (b"".join(packed),)
 
 
-def _cut(packed: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+def _cut(packed: Sequence[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
     for item in packed:
-        if len(item) <= _PIECE_BYTES:
-            yield item
-        else:
-            view = memoryview(item)
-            for start in range(0, len(item), _PIECE_BYTES):
-                yield view[start : start + _PIECE_BYTES]
+        for start in range(0, len(item), _PIECE_BYTES):
+            part = item if len(item) <= _PIECE_BYTES else item[start : start + _PIECE_BYTES]
+            if size + len(part) > _PIECE_BYTES:
+                yield b"".join(waiting)
+                waiting, size = [], 0
+            waiting.append(part)
+            size += len(part)
+    yield b"".join(waiting)
 
 
 class InTime:
