@@ -13,8 +13,10 @@ from kvcore.contract.streams import Writable as Writable
 from kvcore.contract.values import PLAIN as PLAIN
 from kvcore.contract.values import Capabilities as Capabilities
 from kvcore.contract.values import Fetched as Fetched
+from kvcore.contract.values import Fingerprint as Fingerprint
 from kvcore.contract.values import PostOptions as PostOptions
 from kvcore.contract.values import PresignedPost as PresignedPost
+from kvcore.contract.values import PresignedPut as PresignedPut
 from kvcore.contract.values import Stat as Stat
 from kvcore.contract.values import UrlOptions as UrlOptions
 from kvcore.contract.values import WriteOptions as WriteOptions

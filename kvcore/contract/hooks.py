@@ -25,8 +25,10 @@ from kvcore.contract.streams import (
 from kvcore.contract.values import (
     Capabilities,
     Fetched,
+    Fingerprint,
     PostOptions,
     PresignedPost,
+    PresignedPut,
     Stat,
     UrlOptions,
     WriteOptions,
@@ -280,6 +282,14 @@ class Hooks(ABC):
         """As `_iter_stats`, but without what takes reading the values, such as a hash as etag."""
         return self._iter_stats(prefix)
 
+    def _fingerprint(self, size: int) -> Fingerprint | None:
+        """For a value of so many bytes, if a `Stat` of this store tells what bytes it is of.
+
+        By an etag that is a hash, as a rule. Who copies then knows without reading a value whether
+        it is there.
+        """
+        return None
+
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         found = {}
         for key in keys:
@@ -359,6 +369,9 @@ class Hooks(ABC):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         raise Unsupported("this store makes no URLs", key=key, store=self)
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        return PresignedPut(self._url_for(key, options), {})
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
         raise Unsupported("this store takes no uploads by a form", key=key, store=self)

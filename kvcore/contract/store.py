@@ -23,12 +23,14 @@ verb                                  hook                        default
 ``iter_prefixes``, ``iter_stats``     ``_iter_prefixes            from ``iter_keys``
                                       _iter_stats``
 ``get_many``, ``delete_many``         ``_get_many _delete_many``  one by one
-``url_for``, ``presign_post``         ``_url_for _presign_post``  needs the capability
+``url_for``, ``presign_put``,         ``_url_for _presign_put     needs the capability
+``presign_post``                      _presign_post``
 ``local_path``                        ``_local_path``             needs the capability
 ``close``                             ``_close``                  nothing
 ``copy_store``, ``kvcore gc``         ``_place _sweep``           the URL; nothing is left behind
 ``copy_store``: many at a time        ``_iter_sizes _fetch_many   ``iter_stats``; one by one;
                                       _put_each``                 ``_put_many``
+``copy_store``: the same bytes?       ``_fingerprint``            reads them
 ====================================  ==========================  ==================================
 
 A store that declares an option capability (``if_absent``, ``if_present``, ``if_match``, ``ttl``,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from kvcore.ttl import TtlSecs
 
@@ -40,6 +40,21 @@ def expiring_in(secs: float) -> datetime | None:
         return datetime.now(UTC) + timedelta(seconds=secs)
     except OverflowError:
         return None
+
+
+class Fingerprint(Protocol):
+    """Tells from the bytes of a value, in passing, what a store would say of them."""
+
+    def update(self, block: bytes, /) -> object:
+        """Take the next bytes."""
+        ...
+
+    def is_of(self, stat: Stat, /) -> bool:
+        """Whether ``stat`` shows that these are the bytes of its version.
+
+        False where it does not show it; so they may be equal all the same.
+        """
+        ...
 
 
 class Fetched(NamedTuple):
@@ -113,6 +128,17 @@ class UrlOptions(NamedTuple):
 _NO_URL_OPTIONS = UrlOptions()[2:]
 _ONLY_EXPIRES = frozenset({"expires"})
 _NOTHING: frozenset[str] = frozenset()
+
+
+class PresignedPut(NamedTuple):
+    """Where a value is sent, and what the request has to carry, as ``presign_put`` gives it.
+
+    For a script in a browser: ``fetch(put.url, {method: "PUT", headers: put.headers, body: file})``
+    of ``json.dumps(put._asdict())``.
+    """
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class PostOptions(NamedTuple):

@@ -23,9 +23,12 @@ class Destination:
     def __init__(self, store: KeyValueStore, prefix: str) -> None:
         self.store = store
         self._listed: dict[str, Stat] | None = None
+        self._has_fingerprints = store._fingerprint(0) is not None
         if store.capabilities.list:
             listed = {
-                key: stat._replace(etag=None, modified=None)  # of no use here
+                key: stat._replace(
+                    etag=stat.etag if self._has_fingerprints else None, modified=None
+                )
                 for key, stat in islice(store._iter_sizes(prefix), _KEYS + 1)
             }
             if len(listed) <= _KEYS:
@@ -48,6 +51,22 @@ class Destination:
         """The same for those of the keys that are there."""
         found = ((key, self.stat(key)) for key in keys)
         return {key: stat for key, stat in found if stat is not None}
+
+    def stats_to_show(self, keys: Iterable[str]) -> dict[str, Stat]:
+        """What is there now, for `shows`; nothing where no stat shows anything."""
+        if not self._has_fingerprints:
+            return {}
+        found = ((key, self.stat_now(key)) for key in keys)
+        return {key: stat for key, stat in found if stat is not None}
+
+    def shows(self, stat: Stat, blocks: Iterable[bytes]) -> bool:
+        """Whether ``stat``, of a value there, shows by itself that it has these bytes."""
+        fingerprint = self.store._fingerprint(stat.size) if self._has_fingerprints else None
+        if fingerprint is None or stat.etag is None:
+            return False
+        for block in blocks:
+            fingerprint.update(block)
+        return fingerprint.is_of(stat)
 
     def holds(self, key: str, reader: Reader) -> bool:
         """Whether the value there has the bytes that ``reader`` gives from here on."""

@@ -7,13 +7,20 @@ of one. Where that fails, the same keys go one by one, so that each fails for it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvcore.contract import Fetched, KeyValueStore, Reader, Stat, WriteOptions
+from kvcore.contract import (
+    Fetched,
+    Fingerprint,
+    KeyValueStore,
+    Reader,
+    Stat,
+    WriteOptions,
+)
 from kvcore.contract.streams import read_blocks
 from kvcore.copying.destination import Destination
 from kvcore.copying.places import Apart
@@ -51,6 +58,18 @@ class Asked(NamedTuple):
     verify: bool
     skip_existing: bool
     dry_run: bool
+
+
+class _Hashes(NamedTuple):
+    """Of a value on its way: to know it again."""
+
+    sha256: _Hash
+    fingerprint: Fingerprint | None
+
+    def update(self, block: bytes) -> None:
+        self.sha256.update(block)
+        if self.fingerprint is not None:
+            self.fingerprint.update(block)
 
 
 class _Tally:
@@ -197,13 +216,27 @@ class Transfer:
             for key, (_, stat) in values.items()
             if key in there and self._alike(stat, there[key])
         ]
-        found = self._dest.get_many(alike) if alike else {}
-        return [key for key in alike if found.get(key) == values[key].data]
+        unsure = self._not_shown(alike, there, values)
+        found = self._dest.get_many(unsure) if unsure else {}
+        return [key for key in alike if key not in unsure or found.get(key) == values[key].data]
+
+    def _not_shown(
+        self, keys: Iterable[str], there: Mapping[str, Stat], values: Mapping[str, Fetched]
+    ) -> dict[str, None]:
+        """Those of the keys whose values have to be read to know that they are these."""
+        shows = self._destination.shows
+        return {
+            key: None
+            for key in keys
+            if key not in there or not shows(there[key], [values[key].data])
+        }
 
     def _different(self, keys: Mapping[str, None], values: Mapping[str, Fetched]) -> set[str]:
         """The keys under which something else is there than was put."""
-        found = self._dest.get_many(keys)
-        wrong = {key for key in keys if found.get(key) != values[key].data}
+        there = self._destination.stats_to_show(keys)
+        unsure = self._not_shown(keys, there, values)
+        found = self._dest.get_many(unsure) if unsure else {}
+        wrong = {key for key in unsure if found.get(key) != values[key].data}
         return {key for key in wrong if key in found or not _is_over(values[key].stat)}
 
     def _put(self, values: Mapping[str, Fetched]) -> Mapping[str, KvcoreError]:
@@ -248,7 +281,7 @@ class Transfer:
             if asked.skip_existing and not was_put:
                 tally.skipped += 1
                 return
-            if self._alike(stat, there) and self._destination.holds(key, reader):
+            if self._alike(stat, there) and self._is_same(key, reader, there):
                 if was_put:
                     self._copied(stat, tally)
                 else:
@@ -256,11 +289,11 @@ class Transfer:
                 return
             reader.seek(0)
         if not asked.dry_run:
-            sha256 = hashlib.sha256() if asked.verify else None
+            hashes = self._hashes(stat.size) if asked.verify else None
             try:
                 self._dest._checked_put_file(
                     key,
-                    self._counted(reader, sha256),
+                    self._counted(reader, hashes),
                     self._options(stat),
                 )
             except KeyExists as error:
@@ -268,21 +301,34 @@ class Transfer:
                     raise
                 tally.skipped += 1
                 return
-            if sha256 is not None:
-                self._verify(key, stat, sha256)
+            if hashes is not None:
+                self._verify(key, stat, hashes)
         self._copied(stat, tally)
 
-    def _counted(self, reader: Reader, sha256: _Hash | None) -> Iterator[bytes]:
+    def _is_same(self, key: str, reader: Reader, there: Stat) -> bool:
+        if self._destination.shows(there, self._counted(reader)):
+            return True
+        reader.seek(0)
+        return self._destination.holds(key, reader)
+
+    def _hashes(self, size: int) -> _Hashes:
+        return _Hashes(hashlib.sha256(), self._dest._fingerprint(size))
+
+    def _counted(self, reader: Reader, hashes: _Hashes | None = None) -> Iterator[bytes]:
         thread, total = get_ident(), 0
         for block in read_blocks(reader):
             self._check_stop()
-            if sha256 is not None:
-                sha256.update(block)
+            if hashes is not None:
+                hashes.update(block)
             yield block
             total += len(block)
             self._half_way[thread] = total
 
-    def _verify(self, key: str, stat: Stat, expected: _Hash) -> None:
+    def _verify(self, key: str, stat: Stat, sent: _Hashes) -> None:
+        if sent.fingerprint is not None:
+            there = self._destination.stat_now(key)
+            if there is not None and there.size == stat.size and sent.fingerprint.is_of(there):
+                return
         found = hashlib.sha256()
         try:
             with self._dest.open(key) as reader:
@@ -293,7 +339,7 @@ class Transfer:
             if _is_over(stat):
                 return
             raise self._not_as_put(key) from None
-        if found.digest() != expected.digest():
+        if found.digest() != sent.sha256.digest():
             raise self._not_as_put(key)
 
     # What both have in common

@@ -16,10 +16,12 @@ from kvcore.contract import (
     PLAIN,
     Capabilities,
     Fetched,
+    Fingerprint,
     KeyValueStore,
     Path,
     PostOptions,
     PresignedPost,
+    PresignedPut,
     Reader,
     Stat,
     UrlOptions,
@@ -222,6 +224,9 @@ class StoreDecorator(KeyValueStore):
     def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         return self._retelling(self._inner._iter_sizes(prefix))
 
+    def _fingerprint(self, size: int) -> Fingerprint | None:
+        return self._inner._fingerprint(size)
+
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._through_all(self._inner.get_many, keys)
 
@@ -239,6 +244,9 @@ class StoreDecorator(KeyValueStore):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return self._through(self._inner._checked_url_for, key, options)
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        return self._through(self._inner._checked_presign_put, key, options)
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
         return self._through(self._inner._checked_presign_post, key, options)

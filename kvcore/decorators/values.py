@@ -16,6 +16,7 @@ from kvcore.contract import (
     Path,
     PostOptions,
     PresignedPost,
+    PresignedPut,
     Reader,
     Stat,
     UrlOptions,
@@ -151,6 +152,9 @@ class ValueTransformingDecorator(StoreDecorator):
     def _iter_sizes(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         return self._outer_stats(super()._iter_sizes(prefix))
 
+    def _fingerprint(self, size: int) -> None:
+        return None  # what is stored are other bytes
+
     def _outer_stats(self, stats: Iterable[tuple[str, Stat]]) -> Iterator[tuple[str, Stat]]:
         for key, found in stats:
             yield key, found._replace(size=self._outer_size(found.size))
@@ -202,6 +206,9 @@ class ValueTransformingDecorator(StoreDecorator):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return KeyValueStore._url_for(self, key, options)
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        return KeyValueStore._presign_put(self, key, options)
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
         return KeyValueStore._presign_post(self, key, options)
