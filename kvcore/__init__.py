@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
     from kvcore.backends.memory import DictStore as DictStore
     from kvcore.backends.redis import RedisStore as RedisStore
+    from kvcore.backends.s3 import S3Store as S3Store
     from kvcore.config import AnyConfig as AnyConfig
     from kvcore.config import StoreConfig as StoreConfig
     from kvcore.config import StorePlan as StorePlan
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kvcore.contract import KeyValueStore as KeyValueStore
     from kvcore.contract import PostOptions as PostOptions
     from kvcore.contract import PresignedPost as PresignedPost
+    from kvcore.contract import PresignedPut as PresignedPut
     from kvcore.contract import Reader as Reader
     from kvcore.contract import Stat as Stat
     from kvcore.contract import TimeToLiveMixin as TimeToLiveMixin
@@ -104,6 +106,7 @@ _HOMES = {
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
     "kvcore.backends.memory": ("DictStore",),
     "kvcore.backends.redis": ("RedisStore",),
+    "kvcore.backends.s3": ("S3Store",),
     "kvcore.config": (
         "AnyConfig",
         "StoreConfig",
@@ -121,6 +124,7 @@ _HOMES = {
         "KeyValueStore",
         "PostOptions",
         "PresignedPost",
+        "PresignedPut",
         "Reader",
         "Stat",
         "TimeToLiveMixin",

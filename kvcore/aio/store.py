@@ -25,6 +25,7 @@ from kvcore.contract import (
     KeyValueStore,
     Path,
     PresignedPost,
+    PresignedPut,
     Reader,
     Source,
     Stat,
@@ -280,6 +281,30 @@ class AsyncKeyValueStore:
             sha256=sha256,
             if_absent=if_absent,
             public=public,
+        )
+
+    async def presign_put(
+        self,
+        key: str,
+        expires: float | None = None,
+        content_type: str | None = None,
+        *,
+        content_length: int | None = None,
+        sha256: str | bytes | None = None,
+        if_absent: bool = False,
+    ) -> PresignedPut:
+        """A URL to put one value to, and the headers that the request needs.
+
+        Raises ``ValueError``, `ReadOnly`, `Unsupported`.
+        """
+        return await self._driver.run(
+            self._store.presign_put,
+            key,
+            expires,
+            content_type,
+            content_length=content_length,
+            sha256=sha256,
+            if_absent=if_absent,
         )
 
     async def presign_post(

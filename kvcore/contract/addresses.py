@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import final
 
-from kvcore.contract.values import PostOptions, PresignedPost, UrlOptions
+from kvcore.contract.values import PostOptions, PresignedPost, PresignedPut, UrlOptions
 from kvcore.contract.writing import WritingVerbs
 
 _READING = frozenset({"GET", "HEAD"})
@@ -69,6 +69,35 @@ class AddressVerbs(WritingVerbs):
         return self._checked_url_for(key, options)
 
     @final
+    def presign_put(
+        self,
+        key: str,
+        expires: float | None = None,
+        content_type: str | None = None,
+        *,
+        content_length: int | None = None,
+        sha256: str | bytes | None = None,
+        if_absent: bool = False,
+    ) -> PresignedPut:
+        """What ``url_for`` with ``method="PUT"`` gives, and the headers that the request needs.
+
+        They have other names in other services; ``Content-Length`` every client sends by itself.
+        Raises ``ValueError``, `ReadOnly`, and `Unsupported` without ``"PUT"`` in
+        ``capabilities.url_methods``.
+        """
+        self._check_key(key)
+        hexadecimal = sha256.hex() if isinstance(sha256, bytes) else sha256
+        options = UrlOptions(
+            expires,
+            "PUT",
+            content_type=content_type,
+            content_length=content_length,
+            sha256=hexadecimal,
+            if_absent=if_absent,
+        )
+        return self._checked_presign_put(key, options)
+
+    @final
     def presign_post(
         self,
         key: str,
@@ -103,6 +132,15 @@ class AddressVerbs(WritingVerbs):
     @final
     def _checked_url_for(self, key: str, options: UrlOptions) -> str:
         self._check_key(key)
+        return self._url_for(key, self._checked(key, options))
+
+    @final
+    def _checked_presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        self._check_key(key)
+        self._check_writable(key)
+        return self._presign_put(key, self._checked(key, options))
+
+    def _checked(self, key: str, options: UrlOptions) -> UrlOptions:
         can = self.capabilities
         if options.method not in can.url_methods:
             raise self._cannot(f"no URLs for {options.method} here", key)
@@ -112,7 +150,7 @@ class AddressVerbs(WritingVerbs):
         if not options.asked <= can.url_options:
             names = " or ".join(sorted(options.asked - can.url_options))
             raise self._cannot(f"URLs here take no {names}", key)
-        return self._url_for(key, options)
+        return options
 
     @final
     def _checked_presign_post(self, key: str, options: PostOptions) -> PresignedPost:

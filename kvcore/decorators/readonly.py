@@ -44,7 +44,8 @@ class ReadOnlyDecorator(StoreDecorator):
     _put = _put_file = _put_filename = _move_filename = _refuse
     _put_many = _put_each = _open_write = _refuse
     _delete = _delete_if_match = _delete_many = _refuse
-    _copy = _move = _touch = _increment = _presign_post = _refuse
+    _copy = _move = _touch = _increment = _refuse
+    _presign_put = _presign_post = _refuse
 
 
 @cache

@@ -16,6 +16,7 @@ from kvcore.contract import (
     KeyValueStore,
     PostOptions,
     PresignedPost,
+    PresignedPut,
     Reader,
     Stat,
     UrlOptions,
@@ -216,6 +217,17 @@ class BlockingStore(KeyValueStore):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return self._run(self._async.url_for(key, **options._asdict()))
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        signing = self._async.presign_put(
+            key,
+            options.expires,
+            options.content_type,
+            content_length=options.content_length,
+            sha256=options.sha256,
+            if_absent=options.if_absent,
+        )
+        return self._run(signing)
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
         return self._run(self._async.presign_post(key, *options))

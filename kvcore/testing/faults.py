@@ -37,7 +37,7 @@ _WITH_EFFECT = frozenset(
 _VERBS = _WITH_EFFECT | {
     *("get", "fetch", "get_range", "open", "read", "in", "stat", "open_write", "write"),
     *("iter_keys", "iter_prefixes", "iter_stats", "url_for", "local_path", "sweep"),
-    "presign_post",
+    *("presign_put", "presign_post"),
 }
 # By which of its entries a decorator calls the inner store: a verb, or what checks for one.
 _ENTRIES: Mapping[str, str] = {
@@ -46,6 +46,7 @@ _ENTRIES: Mapping[str, str] = {
     "_checked_put": "put",
     "_checked_put_file": "put_file",
     "_checked_url_for": "url_for",
+    "_checked_presign_put": "presign_put",
     "_checked_presign_post": "presign_post",
 }
 _MESSAGES: Mapping[str, str] = {

@@ -204,6 +204,7 @@ WRONG: dict[str, Callable[[Any], object]] = {
     "increment: by": lambda store: store.increment("key", 1.5),
     "get_many": lambda store: store.get_many("key"),
     "url_for": lambda store: store.url_for("key"),
+    "presign_put": lambda store: store.presign_put("key"),
     "presign_post": lambda store: store.presign_post("key", 1),
     "local_path": lambda store: store.local_path("key"),
 }

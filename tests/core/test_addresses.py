@@ -1,4 +1,4 @@
-"""``url_for``, ``presign_post`` and ``local_path``: what is checked before a hook is asked."""
+"""Addresses of values (``url_for``, ``presign_put``, …): what is checked before a hook is asked."""
 
 import json
 import pickle
@@ -18,6 +18,7 @@ from kvcore import (
     PostOptions,
     PrefixDecorator,
     PresignedPost,
+    PresignedPut,
     ReadOnly,
     ReadOnlyDecorator,
     StoreError,
@@ -45,6 +46,9 @@ class Signing(DictStore):
 
     def _url_for(self, key: str, options: UrlOptions) -> str:
         return json.dumps({"key": key} | options._asdict())
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        return PresignedPut(self._url_for(key, options), {"X-Put": key})
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
         return PresignedPost(f"post:{key}", json.loads(json.dumps(options._asdict())))
@@ -185,6 +189,22 @@ def test_urls_of_a_web_server_are_public(tmp_path: Path) -> None:
         store.url_for("a", expires=60)
 
 
+def test_a_put_without_headers_is_its_url() -> None:
+    """A store that needs none writes nothing for it."""
+
+    class Bare(FourMethods):
+        _declared = Capabilities(url_methods=frozenset({"PUT"}))
+
+        def _url_for(self, key: str, options: UrlOptions) -> str:
+            return f"https://host/{key}"
+
+    assert Bare().presign_put("key") == PresignedPut("https://host/key", {})
+    with pytest.raises(Unsupported, match="no URLs for PUT"):
+        DictStore().presign_put("key")
+    with pytest.raises(ValueError, match="content_length"):
+        Signing().presign_put("key", content_length=-1)
+
+
 def test_a_form_goes_to_its_hook() -> None:
     """With all that was asked; the value travels as JSON and as a pickle."""
     post = Signing().presign_post("key", 1000, "image/png", expires=60)
@@ -230,6 +250,19 @@ def test_decorators_hand_addresses_on() -> None:
             "if_absent": True,
         }
         assert asked(decorated.url_for("key", public=True)) == {"key": "p-key", "public": True}
+        put = decorated.presign_put(
+            "key", 5, "a/b", content_length=7, sha256=DIGEST, if_absent=True
+        )
+        assert asked(put.url) == {
+            "key": "p-key",
+            "expires": 5,
+            "method": "PUT",
+            "content_type": "a/b",
+            "content_length": 7,
+            "sha256": DIGEST,
+            "if_absent": True,
+        }
+        assert put.headers == {"X-Put": "p-key"}
         post = decorated.presign_post("key", 9, "a/b", expires=5)
         assert post == ("post:p-key", {"max_bytes": 9, "content_type": "a/b", "expires": 5})
         decorated.close()
@@ -242,6 +275,8 @@ def test_a_view_that_only_reads() -> None:
     assert asked(store.url_for("key", filename="a")) == {"key": "key", "filename": "a"}
     with pytest.raises(ReadOnly):
         store.presign_post("key", 1)
+    with pytest.raises(ReadOnly):
+        store.presign_put("key")
 
 
 def test_awaited() -> None:
@@ -249,6 +284,7 @@ def test_awaited() -> None:
     store = InlineStore(Signing())
     url = run_inline(store.url_for("key", method="PUT", content_length=1))
     assert asked(url) == {"key": "key", "method": "PUT", "content_length": 1}
+    assert run_inline(store.presign_put("key")).headers == {"X-Put": "key"}
     assert run_inline(store.presign_post("key", 1)).url == "post:key"
     with pytest.raises(ValueError, match="public"):
         run_inline(store.url_for("key", 60, public=True))
@@ -260,6 +296,9 @@ def test_an_application_can_be_tried_without_addresses() -> None:
     store.fail_next("presign_post")
     with pytest.raises(StoreError):
         store.presign_post("key", 1)
+    store.fail_next("presign_put")
+    with pytest.raises(StoreError):
+        store.presign_put("key")
     store.fail_next("url_for")
     with pytest.raises(StoreError):
         store.url_for("key")

@@ -415,7 +415,7 @@ def test_what_shows_inner_bytes_is_unsupported(tmp_path: Path, legacy: bool) -> 
     can = store.capabilities
     assert (can.copy, can.url_methods, can.local_path) == (False, frozenset(), False)
     assert (can.url_options, can.presign_post) == (frozenset(), False)
-    for verb in (store.url_for, store.local_path, store.increment):
+    for verb in (store.url_for, store.presign_put, store.local_path, store.increment):
         with pytest.raises(Unsupported):
             verb("key")
     with pytest.raises(Unsupported):

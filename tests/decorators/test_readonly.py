@@ -61,6 +61,7 @@ WRITING: dict[str, Callable[[KeyValueStore, Path], object]] = {
     "touch": lambda store, _: store.touch("a", 5),
     "touch by default": lambda store, _: store.touch("a", None),
     "increment": lambda store, _: store.increment("count"),
+    "presign_put": lambda store, _: store.presign_put("a"),
     "presign_post": lambda store, _: store.presign_post("a", 1),
     "default_ttl_secs": _set_default,
 }
@@ -153,6 +154,7 @@ def test_the_error_tells_which_key_and_store() -> None:
         "_move",
         "_touch",
         "_increment",
+        "_presign_put",
         "_presign_post",
     ],
 )

@@ -289,6 +289,7 @@ def test_every_hook_can_fail() -> None:
         "_put_many": ({"key": b""}, options),
         "_delete_many": (["key"],),
         "_url_for": ("key", UrlOptions()),
+        "_presign_put": ("key", UrlOptions(method="PUT")),
         "_presign_post": ("key", PostOptions(max_bytes=1)),
         "_local_path": ("key",),
         "_sweep": (60,),
@@ -309,7 +310,7 @@ def test_every_hook_can_fail() -> None:
             list(getattr(store, hook)(*arguments, **more) or ())
     helpers = {"_reader", "_call_writing", "_copy_through", "_added", "_cannot", "_report"}
     helpers |= {"_try_each", "_not_tried"}
-    no_calls = {"_space", "_url", "_place", "_close"}
+    no_calls = {"_space", "_url", "_place", "_close", "_fingerprint"}
     hooks = {name for name, value in vars(Hooks).items() if callable(value)}
     hooks = {name for name in hooks if not name.startswith("__")}
     assert set(calls) == hooks - helpers - no_calls

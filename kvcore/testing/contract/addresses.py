@@ -1,4 +1,4 @@
-"""The verbs that give addresses: ``url_for``, ``presign_post``, ``local_path``."""
+"""The verbs that give addresses: ``url_for``, ``presign_put``, ``presign_post``, ``local_path``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kvcore.contract import KeyValueStore, PresignedPost
+from kvcore.contract import KeyValueStore, PresignedPost, PresignedPut
 from kvcore.errors import KeyNotFound, Unsupported
 from kvcore.testing.contract.fixtures import StoreFixtures, declared, for_each
 
@@ -87,6 +87,24 @@ class AddressTests(StoreFixtures):
             wanted = Unsupported
         with pytest.raises(wanted):
             store.url_for("key", **options)
+
+    def test_puts_are_told_what_they_need(self, store: KeyValueStore) -> None:
+        """Where URLs to put to are declared, their headers come with them, as texts."""
+        can = store.capabilities
+        if "PUT" not in can.url_methods:
+            with pytest.raises(Unsupported):
+                store.presign_put("key")
+            return
+        put = store.presign_put("key")
+        assert isinstance(put, PresignedPut)
+        assert put.url
+        for name in {"content_type", "content_length", "sha256", "if_absent"} - can.url_options:
+            with pytest.raises(Unsupported, match=name):
+                store.presign_put("key", **{name: URL_OPTIONS[name][0]})
+        if "content_type" in can.url_options:
+            headers = store.presign_put("key", content_type="text/plain").headers
+            assert {name.lower(): value for name, value in headers.items()}["content-type"]
+            assert all(isinstance(value, str) for value in headers.values())
 
     def test_forms_for_uploads(self, store: KeyValueStore) -> None:
         """Where it is declared, a form has an address and fields, others for another key."""

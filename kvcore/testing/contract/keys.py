@@ -37,6 +37,7 @@ ASKING: dict[str, Verb] = {
     "in": lambda store, key: key in store,
     "get_many": lambda store, key: store.get_many(["bystander", key]),
     "url_for": lambda store, key: store.url_for(key),
+    "presign_put": lambda store, key: store.presign_put(key),
     "presign_post": lambda store, key: store.presign_post(key, 1),
     "local_path": lambda store, key: store.local_path(key),
 }
