@@ -19,6 +19,7 @@ from time import gmtime, strftime
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
+from kvcore.backends.objects.presigning import quote_key
 from kvcore.contract import PresignedPost
 
 _UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -74,15 +75,10 @@ class Place(NamedTuple):
 
     def url(self, key: str) -> str:
         """The URL of an object, unsigned."""
-        return f"{self.origin}{self.path}/{quoted(key)}"
+        return f"{self.origin}{self.path}/{quote_key(key)}"
 
 
 _OWN_PORTS = {("http", 80), ("https", 443)}
-
-
-def quoted(key: str) -> str:
-    """A key as it stands in a URL."""
-    return quote(key, safe="/~")
 
 
 def signed_url(
@@ -103,7 +99,7 @@ def signed_url(
     """
     stamp = _stamp(int(now))
     access = _access_of(credentials, stamp[:8], place)
-    path = f"{place.path}/{quote(key, safe='/~')}"
+    path = f"{place.path}/{quote_key(key)}"
     payload = _UNSIGNED
     if headers:
         payload = headers.get("x-amz-content-sha256", payload)
