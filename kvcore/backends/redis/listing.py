@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from kvcore.keys import KeySpace
 
 _SPECIAL = re.compile(rb"[\\*?\[]")
-_DOT, _SLASH = b"./"
+_DOT, _SLASH, _END = b"./\n"
 _PLAIN_LENGTH = 250  # in every space
-_REMEMBERED = 5000  # at least, and at most a block more
+_REMEMBERED = 20_000  # and at most a block more
 
 
 def pattern_of(prefix: bytes) -> bytes:
@@ -35,18 +35,24 @@ class Recent:
 
     def __init__(self) -> None:
         self._names: set[bytes] = set()
+        self._blocks: list[Sequence[bytes]] = []  # what `_names` is made of
 
     def new_of(self, names: Sequence[bytes]) -> Sequence[bytes]:
         """Those that were not seen, each once."""
-        new = set(names)
-        if len(new) < len(names) or not self._names.isdisjoint(new):
-            new -= self._names
-            names = list(new)
-        if len(self._names) < _REMEMBERED and len(new) < _REMEMBERED:
-            self._names |= new
-        else:
-            self._names = new
+        before = len(self._names)
+        if before > _REMEMBERED:
+            self._forget()
+            before = len(self._names)
+        self._names.update(names)
+        if len(self._names) - before < len(names):  # rare
+            names = list(set(names).difference(*self._blocks))
+        self._blocks.append(names)
         return names
+
+    def _forget(self) -> None:
+        """Remember the last block only; over all blocks that costs little."""
+        del self._blocks[:-1]
+        self._names = set(self._blocks[0])
 
 
 class Found:
@@ -79,16 +85,17 @@ class Keys:
     def of(self, names: Sequence[bytes]) -> list[str]:
         """The keys among the names."""
         joined = b"\n".join(names)
-        if self._is_known and names and self._are_plain(names, joined):
+        if joined and self._is_known and self._are_plain(names, joined):
             return joined.decode("ascii").split("\n")
         return [key for name in names if (key := _text(name)) is not None and key in self._space]
 
     def _are_plain(self, names: Sequence[bytes], joined: bytes) -> bool:
-        lengths = set(map(len, names))
         return (
             len(joined.translate(None, self._legal)) == len(names) - 1  # the line ends
-            and 0 not in lengths
-            and max(lengths) <= _PLAIN_LENGTH
+            and joined[0] != _END
+            and joined[-1] != _END
+            and b"\n\n" not in joined
+            and _are_short(joined)
             and (b"." not in joined or (joined[0] != _DOT and b"\n." not in joined))
             and (b"/" not in joined or self._are_plain_paths(joined))
         )
@@ -99,6 +106,16 @@ class Keys:
             or joined[-1] == _SLASH
             or any(pair in joined for pair in (b"\n/", b"/\n", b"//", b"/."))
         )
+
+
+def _are_short(lines: bytes) -> bool:
+    """Whether no line is longer than a key may be in every space."""
+    start = 0
+    while len(lines) - start > _PLAIN_LENGTH:  # from line end to line end, as far as one may be
+        start = lines.rfind(b"\n", start, start + _PLAIN_LENGTH + 1) + 1
+        if not start:
+            return False
+    return True
 
 
 def _text(name: bytes) -> str | None:

@@ -21,6 +21,7 @@ _LEAST_LIMIT_BYTES = 1024 * 1024  # what it may be set to
 _HASHED_AT_ONCE_BYTES = 1024 * 1024  # a few milliseconds
 _GONE = -2  # PTTL of what is missing
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
+_MISSING = (None, _GONE)
 
 
 class Server:
@@ -105,18 +106,29 @@ class Server:
     def fetch(self, key: bytes, since: float | None = None) -> tuple[bytes, int] | None:
         """A value and its milliseconds to live, of one moment; ``None`` if it is missing."""
         if self.is_spread:  # its clients take transactions their own way
-            found: Answer = self.run(FETCH, (key,), reads=True, since=since)
-        else:
-            # No script: it would copy the value twice, and keep the server busy with that.
-            commands: list[Command] = [("MULTI",), ("GET", key), ("PTTL", key), ("EXEC",)]
-            answers = self.send_all(commands, reads=True, since=since)
-            found = answers[-1]
-            for answer in (*answers, *(found if isinstance(found, list) else ())):
-                if isinstance(answer, Exception):
-                    raise answer
-        if found is None or found[0] is None or found[1] == _GONE:
-            return None
-        return found[0], found[1]
+            return _fetched(*(self.run(FETCH, (key,), reads=True, since=since) or _MISSING))
+        # No script: it would copy the value twice, and keep the server busy with that.
+        return _fetched(*self._at_once([("GET", key), ("PTTL", key)], since))
+
+    def fetch_all(self, keys: Sequence[bytes]) -> Sequence[tuple[bytes, int] | Exception | None]:
+        """The same for several keys. A cluster may answer for one that it refuses."""
+        if self.is_spread:
+            answers = self.run_for_each(FETCH, keys)
+            return [
+                answer if isinstance(answer, Exception) else _fetched(*(answer or _MISSING))
+                for answer in answers
+            ]
+        ends: list[Command] = [("PTTL", key) for key in keys]
+        values, *ms = self._at_once([("MGET", *keys), *ends])
+        return list(map(_fetched, values, ms))
+
+    def _at_once(self, commands: Sequence[Command], since: float | None = None) -> list[Answer]:
+        """The answers to commands that only read, between which nobody writes."""
+        answers = self.send_all([("MULTI",), *commands, ("EXEC",)], reads=True, since=since)
+        _raise_refusal(answers)
+        found: list[Answer] = answers[-1]
+        _raise_refusal(found)
+        return found
 
     def etag_of(self, data: bytes) -> str:
         """The etag of a value; an event loop goes on meanwhile if it is a large one."""
@@ -165,3 +177,13 @@ class Server:
         if bridge is not None and self._awaited is not None:
             bridge.wait(self._awaited.aclose())
         self._link.close()
+
+
+def _fetched(data: bytes | None, ms: int) -> tuple[bytes, int] | None:
+    return None if data is None or ms == _GONE else (data, ms)
+
+
+def _raise_refusal(answers: Iterable[Answer]) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
