@@ -60,10 +60,12 @@ if TYPE_CHECKING:
 # Both tables are sorted (a test looks), and hold strings only: nothing is imported here.
 _BACKENDS = {
     "fs": "kvcore.backends.filesystem:FilesystemStore",
+    "gcs": "kvcore.backends.gcs:GoogleCloudStore",
     "memory": "kvcore.backends.memory:DictStore",
     "redis": "kvcore.backends.redis:RedisStore",
     "redis+socket": "kvcore.backends.redis:RedisStore",
     "rediss": "kvcore.backends.redis:RedisStore",
+    "s3": "kvcore.backends.s3:S3Store",
     "webfs": "kvcore.backends.filesystem:WebFilesystemStore",
 }
 _DECORATORS = {

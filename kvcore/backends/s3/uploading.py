@@ -1,0 +1,418 @@
+"""How values come into the bucket: in one request while small, else in parts.
+
+Parts go in parallel, memory is bounded, and whatever goes wrong nothing is published and no part
+stays behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore, Lock
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from kvcore.backends.objects import type_of_key
+from kvcore.backends.s3.bodies import Body, Halted, Region, region_of
+from kvcore.backends.s3.errors import code_of, failures, is_missing, told
+from kvcore.backends.s3.objects import Answer
+from kvcore.backends.s3.providers import COMPLETE
+from kvcore.backends.s3.reading import etag_of
+from kvcore.backends.s3.urls import MIB, MOST_PUT_BYTES
+from kvcore.contract import WriteOptions, Writer
+from kvcore.contract.streams import copy_blocks, read_blocks, spool
+from kvcore.errors import PreconditionFailed, StoreError, Unsupported
+
+if TYPE_CHECKING:
+    from kvcore.backends.s3.store import S3Store
+
+PART_BYTES = 5 * MIB  # the least there is: with four of them in memory a stream stays small
+THRESHOLD_BYTES = 16 * MIB
+CONCURRENCY = 8
+
+_AT_ONCE_BYTES = 256 * 1024  # what may go out within one time-out of the socket
+_BUFFERED_BYTES = 15 * MIB  # parts in memory that are on their way, besides the one that is filled
+_MOST_PARTS = 10_000
+_PARTS_PER_SIZE = 2_500  # then a stream without a known end goes on in parts of twice the size
+_PRESENT_TRIES = 10
+_ABORT_TRIES = 3
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+class Sizes(NamedTuple):
+    """When and how values are cut into parts."""
+
+    threshold: int
+    part: int
+    concurrency: int
+    equal: bool
+    """All parts but the last must have one size."""
+
+    def part_of(self, size: int) -> int:
+        """Bytes of a part of a value whose size is known."""
+        return max(self.part, -(-size // _MOST_PARTS))
+
+    def next_part(self, number: int) -> int:
+        """Bytes of the next part of a stream, after ``number`` of them."""
+        return self.part if self.equal else self.part << (number // _PARTS_PER_SIZE)
+
+    @property
+    def buffers(self) -> int:
+        """How many parts of a stream may be on their way."""
+        return max(1, min(self.concurrency, _BUFFERED_BYTES // self.part))
+
+
+class Put:
+    """One value on its way to a key: with what, and on which condition."""
+
+    def __init__(self, store: S3Store, key: str, options: WriteOptions) -> None:
+        self.store = store
+        self.key = key
+        self.options = options
+        self.sizes = store._sizes
+
+    @property
+    def only_whole(self) -> bool:
+        """Whether the service decides the condition in a single request only."""
+        return self.options.conditional and COMPLETE not in self.store._conditions.decided
+
+    def params(self) -> dict[str, Answer]:
+        """Where it goes and with what."""
+        store, key, wanted = self.store, self.key, self.options.content_type
+        if wanted is None or not wanted.isascii():  # advice; a header is ASCII
+            wanted = type_of_key(key) or _UNKNOWN_TYPE
+        return {
+            "Bucket": store._bucket,
+            "Key": store._prefix + key,
+            "ContentType": wanted,
+            **store._put_params,
+        }
+
+    def whole(self, body: bytes | Body) -> None:
+        """Send it in one request."""
+        params = self.params()
+
+        def send(conditions: dict[str, Answer]) -> None:
+            if isinstance(body, Body):
+                body.seek(0)
+            try:
+                self.store._client().put_object(**params, Body=body, **conditions)
+            except failures() as error:
+                raise self.told(error, body) from error
+
+        self.on_condition(send)
+
+    def on_condition(self, send: Callable[[dict[str, Answer]], None]) -> None:
+        """Send what publishes the value, with the condition that was asked for."""
+        options, conditions = self.options, self.store._conditions
+        if not options.if_present:
+            send(conditions.of_put(options))
+            return
+        # No service knows "replace only" by itself: replace the version that is there.
+        for _ in range(_PRESENT_TRIES):
+            found = self.store._head(self.key)
+            etag = None if found is None else etag_of(found)
+            if etag is None:
+                raise PreconditionFailed(key=self.key, store=self.store)
+            try:
+                send({"IfMatch": conditions.matching(etag)})
+            except PreconditionFailed:
+                continue
+            return
+        raise StoreError(
+            f"other writers replaced the value {_PRESENT_TRIES} times; try again later",
+            key=self.key,
+            store=self.store,
+        )
+
+    def told(self, error: Exception, body: object = None) -> BaseException:
+        """What to raise for an error of the client."""
+        own = getattr(body, "error", None)
+        if own is not None:  # the caller's file
+            return own  # type: ignore[no-any-return]  # of a Body
+        if is_missing(error) and self.options.conditional:  # if_match, and there is nothing
+            return PreconditionFailed(key=self.key, store=self.store)
+        if is_missing(error):
+            return StoreError(f"the service failed: {error}", key=self.key, store=self.store)
+        return told(error, self.key, self.store, creating=self.options.if_absent)
+
+
+class Upload:
+    """A value on its way in parts. Ends with `complete` or `abort`, else parts stay behind.
+
+    At most ``at_once`` parts are on their way; who sends another one waits.
+    """
+
+    def __init__(self, put: Put, params: dict[str, Answer], at_once: int) -> None:
+        self._put = put
+        self._where = put.store._request(put.key)
+        self._parts: dict[int, dict[str, Answer]] = {}
+        self._error: BaseException | None = None
+        self._lock = Lock()
+        self._sent = 0
+        self._slots = BoundedSemaphore(at_once)
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="kvcore-s3")
+        try:
+            answer = put.store._client().create_multipart_upload(**params)
+        except failures() as error:
+            raise put.told(error) from error
+        self._where["UploadId"] = answer["UploadId"]
+
+    def halted(self) -> bool:
+        """Whether the upload is given up."""
+        return self._error is not None
+
+    def send(self, operation: str, **params: Answer) -> None:
+        """Send the next part, in a thread; raises what a part before met."""
+        self._sent += 1
+        if self._sent > _MOST_PARTS:
+            raise StoreError(
+                f"a value goes in at most {_MOST_PARTS} parts: set a larger part_size",
+                key=self._put.key,
+                store=self._put.store,
+            )
+        self._slots.acquire()  # released by the thread
+        try:
+            if self._error is not None:
+                raise self._error
+            self._pool.submit(self._send, operation, self._sent, params)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _send(self, operation: str, number: int, params: dict[str, Answer]) -> None:
+        try:
+            if self._error is None:
+                call = getattr(self._put.store._client(), operation)
+                answer = call(**self._where, PartNumber=number, **params)
+                self._parts[number] = _part(number, answer)
+        except BaseException as error:  # noqa: BLE001  # raised by `send` or `complete`
+            self._fail(error, params.get("Body"))
+        finally:
+            self._slots.release()
+
+    def _fail(self, error: BaseException, body: object) -> None:
+        if isinstance(error, failures()):
+            cause, error = error, self._put.told(error, body)
+            error.__cause__ = None if error is cause else cause
+        with self._lock:
+            if self._error is None and not isinstance(error, Halted):
+                self._error = error
+
+    def complete(self) -> None:
+        """Publish the value, once all parts have arrived."""
+        self._pool.shutdown()
+        if self._error is not None:
+            raise self._error
+        put = self._put
+        parts = {"Parts": [self._parts[number] for number in sorted(self._parts)]}
+
+        def send(conditions: dict[str, Answer]) -> None:
+            try:
+                put.store._client().complete_multipart_upload(
+                    **self._where, MultipartUpload=parts, **conditions
+                )
+            except failures() as error:
+                raise put.told(error) from error
+
+        put.on_condition(send)
+
+    def abort(self, reason: BaseException | None = None) -> None:
+        """Give up: wait for the parts that are on their way, then have all of them removed."""
+        with self._lock:
+            if self._error is None:
+                self._error = Halted()
+        self._pool.shutdown(cancel_futures=True)  # a part that comes after the abort would stay
+        where = self._where
+        try:
+            abort(self._put.store, where["Key"], where["UploadId"])
+        except StoreError as error:
+            if reason is None:
+                raise
+            reason.add_note(f"what was sent of it stays in the bucket: {error}")
+
+
+def abort(store: S3Store, name: str, upload_id: str) -> None:
+    """Remove the parts of an upload. Raises `StoreError` if that fails again and again."""
+    for number in range(1, _ABORT_TRIES + 1):
+        try:
+            store._client().abort_multipart_upload(
+                Bucket=store._bucket, Key=name, UploadId=upload_id
+            )
+        except failures() as error:
+            if code_of(error) == "NoSuchUpload" or is_missing(error):
+                return
+            if number == _ABORT_TRIES:
+                raise StoreError(
+                    f"the parts of an unfinished upload of {name!r} could not be removed"
+                    f" ({error}); `kvcore gc` does it",
+                    store=store,
+                ) from error
+        else:
+            return
+
+
+def _part(number: int, answer: Answer) -> dict[str, Answer]:
+    """What completing an upload says of a part."""
+    found = answer.get("CopyPartResult", answer)
+    checksums = {name: found[name] for name in found if name in _PART_CHECKSUMS}
+    return {"PartNumber": number, "ETag": found["ETag"], **checksums}
+
+
+_PART_CHECKSUMS = frozenset(
+    f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+)
+
+
+def put_bytes(put: Put, data: bytes) -> None:
+    """Store a value that is in memory."""
+    size, sizes = len(data), put.sizes
+    if size <= _AT_ONCE_BYTES:
+        put.whole(data)
+    elif size <= sizes.threshold or _goes_whole(put, size):
+        put.whole(Body.of_buffers([data], size))
+    else:
+        view, part = memoryview(data), sizes.part_of(size)
+
+        def body(offset: int, length: int, halted: Callable[[], bool]) -> Body:
+            return Body.of_buffers([view[offset : offset + length]], length, halted)  # type: ignore[list-item]  # any buffer
+
+        _put_parts(put, size, part, body)
+
+
+def put_file(put: Put, file: IO[bytes]) -> None:
+    """Store the rest of a file or stream."""
+    region = region_of(file)
+    if region is not None:
+        _put_region(put, region)
+        file.seek(region.start + region.size)  # as if it had been read
+    elif put.only_whole:
+        with spool() as copy:
+            size = copy_blocks(file, copy)
+            copy.seek(0)
+            region = region_of(copy)
+            if region is None:
+                copy.seek(0)
+                put_bytes(put, copy.read(size))
+            else:
+                _put_region(put, region)
+    else:
+        feed = Feed(put)
+        try:
+            for block in read_blocks(file):
+                feed.write(block)
+            feed.commit()
+        except BaseException as error:
+            feed.abort(error)
+            raise
+
+
+def _put_region(put: Put, region: Region) -> None:
+    size = region.size
+    if size <= put.sizes.threshold or _goes_whole(put, size):
+        body = region.body(0, size)
+        put.whole(body.read() if size <= _AT_ONCE_BYTES else body)
+    else:
+        _put_parts(put, size, put.sizes.part_of(size), region.body)
+
+
+def _goes_whole(put: Put, size: int) -> bool:
+    """Whether it must go in one request, and can."""
+    if not put.only_whole:
+        return False
+    if size > MOST_PUT_BYTES:
+        raise Unsupported(
+            f"this service decides conditions in single requests only, and such a request has at"
+            f" most {MOST_PUT_BYTES} bytes",
+            key=put.key,
+            store=put.store,
+        )
+    return True
+
+
+def _put_parts(
+    put: Put, size: int, part: int, body: Callable[[int, int, Callable[[], bool]], Body]
+) -> None:
+    upload = Upload(put, put.params(), put.sizes.concurrency)
+    try:
+        for offset in range(0, size, part):
+            upload.send("upload_part", Body=body(offset, min(part, size - offset), upload.halted))
+        upload.complete()
+    except BaseException as error:
+        upload.abort(error)
+        raise
+
+
+class Feed:
+    """A value that comes in blocks: collected while it is small, then sent in parts."""
+
+    def __init__(self, put: Put) -> None:
+        self.put = put
+        self._buffers: list[bytearray] = []
+        self._size = 0
+        self._sent = 0
+        self.upload: Upload | None = None
+
+    def write(self, block: bytes) -> None:
+        """Take some bytes."""
+        sizes, view = self.put.sizes, memoryview(block)
+        self._size += len(view)
+        while view:
+            part = sizes.next_part(self._sent)
+            if not self._buffers or len(self._buffers[-1]) >= part:
+                self._buffers.append(bytearray())
+            room = part - len(self._buffers[-1])
+            self._buffers[-1] += view[:room]
+            view = view[room:]
+            if self.upload is None and self._size > sizes.threshold:
+                self.upload = Upload(self.put, self.put.params(), sizes.buffers)
+            if self.upload is not None:
+                self._send_but(1)
+
+    def _send_but(self, kept: int) -> None:
+        while self.upload is not None and len(self._buffers) > kept:
+            buffer = self._buffers.pop(0)
+            self._sent += 1
+            body = Body.of_buffers([buffer], len(buffer), self.upload.halted)
+            self.upload.send("upload_part", Body=body)
+
+    def commit(self) -> None:
+        """Publish what came."""
+        if self.upload is not None:
+            self._send_but(0)
+            self.upload.complete()
+        elif self._size <= _AT_ONCE_BYTES:
+            self.put.whole(b"".join(self._buffers))
+        else:
+            self.put.whole(Body.of_buffers(self._buffers, self.put.sizes.part))
+
+    def abort(self, reason: BaseException | None = None) -> None:
+        """Forget what came."""
+        self._buffers.clear()
+        if self.upload is not None:
+            self.upload.abort(reason)
+
+
+class PartWriter(Writer):
+    """What ``open_write`` gives."""
+
+    def __init__(self, put: Put) -> None:
+        super().__init__(put.key)
+        self._feed = Feed(put)
+
+    def _write(self, block: bytes) -> None:
+        self._feed.write(block)
+
+    def _commit(self, key: str) -> None:
+        feed = self._feed
+        try:
+            if key != feed.put.key:
+                if feed.upload is not None:
+                    raise ValueError(f"this writer is at work for the key {feed.put.key!r} already")
+                feed.put.key = key
+            feed.commit()
+        except BaseException as error:
+            feed.abort(error)
+            raise
+
+    def _abort(self) -> None:
+        self._feed.abort()
