@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kvcore.aio import run_inline as run_inline
     from kvcore.backends.filesystem import FilesystemStore as FilesystemStore
     from kvcore.backends.filesystem import WebFilesystemStore as WebFilesystemStore
+    from kvcore.backends.gcs import GoogleCloudStore as GoogleCloudStore
     from kvcore.backends.memory import DictStore as DictStore
     from kvcore.backends.redis import RedisStore as RedisStore
     from kvcore.backends.s3 import S3Store as S3Store
@@ -104,6 +105,7 @@ _HOMES = {
         "run_inline",
     ),
     "kvcore.backends.filesystem": ("FilesystemStore", "WebFilesystemStore"),
+    "kvcore.backends.gcs": ("GoogleCloudStore",),
     "kvcore.backends.memory": ("DictStore",),
     "kvcore.backends.redis": ("RedisStore",),
     "kvcore.backends.s3": ("S3Store",),

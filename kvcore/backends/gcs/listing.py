@@ -1,0 +1,61 @@
+"""Listing, page by page: each is a call of its own, with its own time and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kvcore.backends.gcs import errors
+from kvcore.backends.gcs.objects import Timeout
+from kvcore.backends.gcs.outcomes import Refused
+
+if TYPE_CHECKING:
+    from kvcore.backends.gcs.link import Link
+
+_PAGE = 1000  # the most that the service gives
+_NAMES = "items(name),prefixes,nextPageToken"
+_STATS = "items(name,size,generation,updated,contentType),prefixes,nextPageToken"
+
+
+class Page(NamedTuple):
+    """A part of a listing."""
+
+    items: Sequence[Mapping[str, Any]]
+    prefixes: Sequence[str]
+    """The names of the others, each cut behind the delimiter."""
+
+
+def pages(
+    link: Link, store: object, prefix: str, *, stats: bool, delimiter: str | None
+) -> Iterator[Page]:
+    """The objects whose names begin with ``prefix``; with what their stats are made of, or not."""
+    token: str | None = None
+
+    def work(timeout: Timeout) -> tuple[Page, str | None]:
+        found = link.client.list_blobs(
+            link.bucket,
+            prefix=prefix or None,
+            delimiter=delimiter,
+            page_token=token,
+            page_size=_PAGE,
+            fields=_STATS if stats else _NAMES,
+            timeout=timeout,
+            retry=None,
+        )
+        found.item_to_value = _as_it_is
+        items = list(next(found.pages))
+        return Page(items, sorted(found.prefixes)), found.next_page_token
+
+    while True:
+        try:
+            page, token = link.ask(None, store, work)
+        except Refused as refusal:
+            raise errors.told(refusal.error, None, store) from refusal.error
+        yield page
+        if not token:
+            return
+
+
+def _as_it_is(_iterator: object, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A ``Blob`` would cost more than the rest of the listing."""
+    return item

@@ -1,0 +1,149 @@
+"""How the store is made from ``gcs://`` URLs, and what its options take."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kvcore.backends.gcs.client import Settings
+from kvcore.backends.gcs.headers import read_headers
+from kvcore.errors import ConfigError
+from kvcore.recipe import (
+    ANY_KEYS,
+    Address,
+    Option,
+    StoreRecipe,
+    absolute_path,
+    boolean,
+    integer,
+    seconds,
+    secret_text,
+    text,
+)
+
+if TYPE_CHECKING:
+    from kvcore.contract import KeyValueStore
+
+_KIB = 1024
+PART_STEP_BYTES = 256 * _KIB
+"""Parts are a multiple of it: https://cloud.google.com/storage/docs/performing-resumable-uploads"""
+# https://cloud.google.com/storage/docs/buckets#naming; those with dots are names of domains
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
+_BASE64 = re.compile("[A-Za-z0-9+/_-]+=*")
+
+
+def bucket_name(value: object) -> str:
+    """The name of a bucket."""
+    if isinstance(value, str) and _BUCKET.fullmatch(value):
+        return value
+    raise ValueError("takes the name of a bucket: 3 or more of a-z, 0-9, '-', '_' and '.'")
+
+
+def _http_url(value: object) -> str:
+    if isinstance(value, str) and _URL.fullmatch(value):
+        return value.rstrip("/")
+    raise ValueError("takes an address such as 'http://127.0.0.1:4443'")
+
+
+def _file(value: object) -> str:
+    return absolute_path(text(value))
+
+
+def _part_size(value: object) -> int:
+    size = integer(PART_STEP_BYTES, 1024**3)(value)
+    if size % PART_STEP_BYTES:
+        raise ValueError("takes a multiple of 256 KiB")
+    return size
+
+
+def _read_address(address: Address) -> dict[str, object]:
+    """``bucket/prefix``; or minimalkv's ``base64-json@bucket``."""
+    whole = address.text()
+    login, at, rest = whole.partition("@")
+    found: dict[str, object] = {}
+    if at and _BASE64.fullmatch(login):
+        padded = login.replace("-", "+").replace("_", "/").rstrip("=")
+        try:
+            account = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode()
+        except ValueError:
+            account = ""
+        if account.lstrip().startswith("{"):
+            found["credentials_json"] = account
+            whole = rest
+    bucket, _, prefix = whole.partition("/")
+    if not bucket:
+        raise ConfigError("a bucket is missing: gcs://bucket/prefix")
+    try:
+        found["bucket"] = bucket_name(bucket)
+    except ValueError:
+        # It may be a secret of an unexpected form.
+        raise ConfigError(
+            "this address takes the name of a bucket, and before '@' credentials as base64:"
+            " gcs://bucket/prefix"
+        ) from None
+    if prefix:
+        found["prefix"] = prefix
+    return found
+
+
+def _check(arguments: Mapping[str, Any]) -> None:
+    """Raise for what cannot be used together, as far as it is no secret."""
+    if "bucket_creation_location" in arguments and "location" in arguments:
+        raise ConfigError("bucket_creation_location is minimalkv's name for location: give one")
+    Settings(**{name: arguments[name] for name in Settings._fields if name in arguments}).check()
+
+
+def _build(
+    cls: Callable[..., KeyValueStore],
+    *,
+    bucket_creation_location: str | None = None,
+    **options: Any,
+) -> KeyValueStore:
+    if bucket_creation_location is not None:
+        options["location"] = bucket_creation_location
+    return cls(**options)
+
+
+OPTIONS: Mapping[str, Option] = {
+    "acl": Option(text, "a predefined ACL for what is put, such as `publicRead`"),
+    "anonymous": Option(boolean, "sign nothing: for what everybody may read (default false)"),
+    "bucket_creation_location": Option(text, "minimalkv's name for `location`"),
+    "connect_timeout": Option(seconds, "seconds until a connection must stand (default 3)"),
+    "create_if_missing": Option(boolean, "create the bucket with the first use (default false)"),
+    "credentials": Option(
+        _file, "a file with the key of a service account (default: those of the machine)"
+    ),
+    "credentials_json": Option(secret_text, "what stands in such a file", secret=True),
+    "deadline": Option(
+        seconds, "seconds until an answer must begin, retries included (default 30)"
+    ),
+    "endpoint": Option(_http_url, "the address of the service (default: Google's)"),
+    "headers": Option(
+        read_headers,
+        "headers of what is put, as JSON: `Cache-Control`, `Content-Disposition`,"
+        " `x-goog-meta-...`, ...",
+    ),
+    "keys": ANY_KEYS,
+    "kms_key": Option(text, "the key in Cloud KMS that what is put is encrypted with"),
+    "location": Option(text, "where a bucket is created, such as `europe-west3`"),
+    "part_size": Option(
+        _part_size, "bytes of a part, and above which a value goes in parts (default 8 MiB)"
+    ),
+    "pool_size": Option(integer(1, 10_000), "connections kept open (default 32)"),
+    "project": Option(text, "the project that a bucket is created in"),
+    "retries": Option(integer(0, 100), "how often a request may be sent again (default 4)"),
+    "storage_class": Option(text, "the storage class of what is put, such as `NEARLINE`"),
+    "user_project": Option(text, "the project that pays, for buckets whose readers do"),
+}
+
+RECIPE = StoreRecipe(
+    options=OPTIONS,
+    address=_read_address,
+    requires={"google.cloud.storage": "kvcore[gcs]"},
+    check=_check,
+    build=_build,
+)
+"""How ``gcs://`` URLs are read."""
