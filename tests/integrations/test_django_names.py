@@ -102,15 +102,44 @@ def test_content_that_is_read_once_is_not_saved_empty(storage: KVStorage) -> Non
     assert values(storage.store)["name"] == b"first"
 
 
-def test_a_file_bars_the_way_of_a_directory(tmp_path: Path) -> None:
-    """`a` is a file, so `a/b` cannot be one in a folder; nothing is lost, nothing waits."""
+@pytest.mark.parametrize("size", [5, 300_000])
+def test_a_file_bars_the_way_of_a_directory(
+    storage: KVStorage, store: KeyValueStore, size: int
+) -> None:
+    """`q.txt` is a file, so in a folder no `q.txt/x` can be: another directory is made for it.
+
+    Whatever name one store takes, every store saves it, under another one at worst.
+    """
+    storage.save("a/q.txt", ContentFile(b"file"))
+    below = ContentFile(b"x" * size)
+    name = storage.save("a/q.txt/b/x.txt", below, max_length=25)
+    if isinstance(store, FilesystemStore):
+        assert re.fullmatch(r"a/q_\w{7}\.txt/b/x\.txt", name)
+    else:
+        assert name == "a/q.txt/b/x.txt"
+    assert values(store) == {"a/q.txt": b"file", name: b"x" * size}
+
+
+def test_a_file_in_the_way_counts_for_the_length(tmp_path: Path) -> None:
+    """The directory's other name is as short as the field wants."""
     storage = KVStorage(FilesystemStore(tmp_path))
+    storage.save("directory", ContentFile(b"file"))
+    name = storage.save("directory/x.txt", ContentFile(b"below"), max_length=15)
+    assert re.fullmatch(r"d_\w{7}/x\.txt", name)
+    with pytest.raises(SuspiciousFileOperation, match="at most 21 characters"):
+        storage.save(f"{name}/x.txt", ContentFile(b""), max_length=21)
+    assert values(storage.store) == {"directory": b"file", name: b"below"}
+
+
+def test_overwriting_changes_no_name(tmp_path: Path) -> None:
+    """A file in the way of a directory is an error then, told at the first try."""
+    storage = KVStorage(FilesystemStore(tmp_path), allow_overwrite=True)
     storage.save("a", ContentFile(b"file"))
     content = CountedContent(b"below")
     with pytest.raises(FileExistsError):
         storage.save("a/b", content)
     assert content.reads <= 1
-    assert values(storage.store)["a"] == b"file"
+    assert values(storage.store) == {"a": b"file"}
 
 
 class CountedContent(ContentFile):
@@ -121,6 +150,41 @@ class CountedContent(ContentFile):
     def chunks(self, chunk_size: int | None = None) -> object:
         self.reads += 1
         return super().chunks(chunk_size)
+
+
+@pytest.mark.parametrize(("size", "asked"), [(10, []), (1_000_000, ["name.txt"])])
+def test_before_a_small_file_nobody_asks(size: int, asked: list[str]) -> None:
+    """To send a few bytes costs as much as to ask whether the name is free; many cost more."""
+    looked = []
+
+    class Watched(DictStore):
+        def _has_key(self, key: str) -> bool:
+            looked.append(key)
+            return super()._has_key(key)
+
+    storage = KVStorage(Watched(keys="path"))
+    assert storage.save("name.txt", ContentFile(b"x" * size)) == "name.txt"
+    assert looked == asked
+    assert storage.save("name.txt", ContentFile(b"y" * size)) != "name.txt"
+    assert storage.size("name.txt") == size
+
+
+def test_whoever_decides_about_names_is_asked(storage: KVStorage) -> None:
+    """Methods of Django's that somebody overrides are called for each save."""
+
+    class Deleting(KVStorage):
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            self.delete(name)
+            return name
+
+    class Refusing(KVStorage):
+        def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+            return name != "x" and super().is_name_available(name, max_length)
+
+    for content in (b"old", b"new"):
+        assert Deleting(storage.store).save("name", ContentFile(content)) == "name"
+    assert values(storage.store) == {"name": b"new"}
+    assert Refusing(storage.store).save("x", ContentFile(b"")) != "x"
 
 
 def test_other_names_are_made_of_the_wanted_one(tmp_path: Path) -> None:

@@ -15,13 +15,16 @@ import os
 import posixpath
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any, TypeGuard
 from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.utils import validate_file_name
 from django.urls import get_script_prefix
 from django.utils.encoding import filepath_to_uri
 
@@ -34,6 +37,8 @@ from kvcore_django.saving import Content
 from kvcore_django.stores import PathStores, current_store
 
 _TRIES = 10  # for names: each has 7 random characters
+_IN_MEMORY = (ContentFile, InMemoryUploadedFile)
+_SMALL_BYTES = 64 * 1024  # may be sent again, under another name
 
 
 class KVStorage(Storage):
@@ -80,6 +85,11 @@ class KVStorage(Storage):
         self._own = None if self._store_url is None else PathStores({"default": self._store_url})
         self._whole = None if isinstance(self._store, str) else current_store(self._store)
         self._below: tuple[KeyValueStore, KeyValueStore] | None = None
+        kind, ours = type(self), KVStorage
+        self._asks_as_we_do = (
+            kind.get_available_name is ours.get_available_name
+            and kind.is_name_available is ours.is_name_available
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_own": None, "_whole": None, "_below": None}
@@ -240,6 +250,18 @@ class KVStorage(Storage):
 
     # Writing
 
+    def save(self, name: str | None, content: IO[Any], max_length: int | None = None) -> str:
+        """Store a file, read from its start; returns the name that it got.
+
+        As Django's, but whether the name of a small file is taken is told by the store when it
+        refuses to overwrite: over a network, asking before takes as long as storing.
+        """
+        wanted = content.name if name is None else name
+        if wanted is None or not self._asks_as_we_do or not _is_small(content):
+            return super().save(name, content, max_length)
+        validate_file_name(wanted, allow_relative_path=True)
+        return self._save(self._available(wanted, max_length, ask=False), content)
+
     def _save(self, name: str, content: File[Any]) -> str:
         store, what = self.store, Content(content)
         can = store.capabilities
@@ -255,25 +277,26 @@ class KVStorage(Storage):
             except InvalidKey as error:
                 raise SuspiciousFileOperation(str(error)) from error
             except KeyExists:
-                # Somebody else was faster, or a file bars the way of this directory.
-                if not left or not what.can_be_put_again or _is_barred(wanted, store):
+                if self._allow_overwrite or not left or not what.can_be_put_again:
                     raise
                 key = self._another(wanted, getattr(name, "max_length", None))
         raise AssertionError("unreachable")
 
     def _another(self, key: str, max_length: int | None) -> str:
-        """An alternative name of at most this many characters."""
-        directory, name = posixpath.split(key)
+        """An alternative to a name that is taken, of at most this many characters."""
+        taken = _taken(key, self.store)
+        directory, name = posixpath.split(taken)
         suffix = "".join(PurePath(name).suffixes)
-        root = name.removesuffix(suffix)
-        found = posixpath.join(directory, self.get_alternative_name(root, suffix))
+        root, rest = name.removesuffix(suffix), key[len(taken) :]
+        found = posixpath.join(directory, self.get_alternative_name(root, suffix)) + rest
         over = 0 if max_length is None else len(found) - max_length
         if over > 0:
             if over >= len(root):
                 raise SuspiciousFileOperation(
                     f"no other name for {key!r} has at most {max_length} characters"
                 )
-            found = posixpath.join(directory, self.get_alternative_name(root[:-over], suffix))
+            other = self.get_alternative_name(root[:-over], suffix)
+            found = posixpath.join(directory, other) + rest
         return found
 
     def generate_filename(self, filename: str | os.PathLike[str]) -> str:
@@ -284,6 +307,9 @@ class KVStorage(Storage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """A free name like this one: cut to what a segment of the store's keys may have."""
+        return self._available(name, max_length, ask=True)
+
+    def _available(self, name: str, max_length: int | None, *, ask: bool) -> str:
         if isinstance(name, GeneratedName):
             if max_length is not None and name.longest > max_length:
                 raise SuspiciousFileOperation(
@@ -297,7 +323,8 @@ class KVStorage(Storage):
         cut = self._cut(root, extension)
         # Most names need nothing of what Django's method is for; it costs as much as a put.
         if cut == root and base.strip(".") and ".." not in text:
-            if self.is_name_available(text, max_length):
+            fits = not max_length or len(text) <= max_length
+            if fits and (not ask or self.is_name_available(text, max_length)):
                 return AvailableName(text, max_length)
         else:
             text = posixpath.join(directory, cut + extension)
@@ -338,6 +365,15 @@ class KVStorage(Storage):
             raise _missing(name) from error
 
 
+def _is_small(content: object) -> TypeGuard[File[Any]]:
+    """Whether it is in memory, and short."""
+    return (
+        isinstance(content, _IN_MEMORY)
+        and content.size is not None
+        and content.size <= _SMALL_BYTES
+    )
+
+
 def _missing(name: str) -> FileNotFoundError:
     return FileNotFoundError(f"there is no file {name!r} in this storage")
 
@@ -347,10 +383,14 @@ def _time(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC if settings.USE_TZ else None)
 
 
-def _is_barred(key: str, store: KeyValueStore) -> bool:
-    """Whether a file stands where this key needs a directory, so that no other name helps."""
-    parts = key.split("/")
-    return any("/".join(parts[:depth]) in store for depth in range(1, len(parts)))
+def _taken(key: str, store: KeyValueStore) -> str:
+    """What stands in the way of a new file: one of its name, or, in a folder, of a directory's."""
+    if key not in store:
+        parts = key.split("/")
+        for depth in range(1, len(parts)):
+            if (above := "/".join(parts[:depth])) in store:
+                return above
+    return key
 
 
 def _path(name: str | os.PathLike[str]) -> str:
