@@ -294,6 +294,11 @@ class Engine:
         return error(404, "NoSuchKey") if kept is None else error(412, "PreconditionFailed")
 
 
+def crc32_of(data: bytes) -> str:
+    """As S3 writes it."""
+    return base64.b64encode(_CHECKSUMS["crc32"](data)).decode()
+
+
 def _checked(asked: Asked) -> Answer | None:
     """An error if the body is not what its checksum says."""
     for name, compute in _CHECKSUMS.items():

@@ -18,6 +18,7 @@ from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tests.backends.s3.engine import BUCKET, Answer, Asked, Engine
+from tests.backends.s3.engine import crc32_of as crc32_of
 from tests.backends.s3.engine import error as error
 
 HOST = "127.0.0.1"
