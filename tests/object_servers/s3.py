@@ -146,7 +146,7 @@ def _script(name: str, distribution: str) -> str:
 def _moto(folder: Path) -> ServerProcess:
     found = all(find_spec(name) for name in ("moto", "flask_cors"))
     services.require("moto", available=found, hint="pip install 'moto[s3]' flask-cors")
-    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p"]
+    command = [sys.executable, str(Path(__file__).with_name("moto_in_turn.py")), "-H", HOST, "-p"]
     return ServerProcess(lambda port: [*command, str(port)], folder, ready="/moto-api/")
 
 

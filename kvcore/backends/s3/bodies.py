@@ -118,7 +118,8 @@ def region_of(file: IO[bytes]) -> Region | None:
         return None
     fd = file.fileno()
     found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        return None
     start = file.tell()
     size = found.st_size - start
-    # Files of /proc say that they are empty.
-    return Region(fd, start, size) if stat.S_ISREG(found.st_mode) and size > 0 else None
+    return Region(fd, start, size) if size > 0 else None  # files of /proc say that they are empty

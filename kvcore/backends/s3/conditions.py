@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from kvcore.backends.s3.objects import Answer
 from kvcore.backends.s3.providers import DECIDED, PUT, Provider
 from kvcore.contract import WriteOptions
+from kvcore.errors import PreconditionFailed
 
 ALL, NONE = "all", "none"
+_ETAG = re.compile(r"[A-Za-z0-9+/=_.:-]{1,255}")
 
 
 class Conditions(NamedTuple):
@@ -29,7 +32,12 @@ class Conditions(NamedTuple):
         return cls(decided, service.quoted_etags if quoted is None else quoted)
 
     def matching(self, etag: str) -> str:
-        """``If-Match`` for this etag."""
+        """``If-Match`` for this etag. Raises `PreconditionFailed` for what no service gives.
+
+        It is no mere formality: ``*`` would match every version, and a comma makes a list.
+        """
+        if not _ETAG.fullmatch(etag):
+            raise PreconditionFailed
         return f'"{etag}"' if self.quoted else etag
 
     def of_put(self, options: WriteOptions) -> dict[str, Answer]:

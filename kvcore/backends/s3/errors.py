@@ -118,8 +118,8 @@ def told(
 def _refusal(
     error: BaseException, key: str | None, store: object, *, creating: bool
 ) -> KvcoreError:
-    response = getattr(error, "response", {})
-    if response.get("ResponseMetadata", {}).get("RetryAttempts"):
+    response: object = getattr(error, "response", None)
+    if isinstance(response, dict) and response.get("ResponseMetadata", {}).get("RetryAttempts"):
         # By a client with retries of its own: the first try may have won, its answer lost.
         return StoreError(
             "the request was sent again and then refused: whether this write or another one was"
@@ -133,9 +133,10 @@ def _refusal(
 def _reason(error: BaseException) -> tuple[str, bool]:
     """What to tell, and whether it is a time-out."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    if hasattr(error, "response"):
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
         code, status = code_of(error), status_of(error)
-        said = str(error.response.get("Error", {}).get("Message") or "")
+        said = str(response.get("Error", {}).get("Message") or "")
         return message_of(code, status, said), code == "RequestTimeout"
     if names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError", "NewConnectionTimeout"}:
         if "ConnectTimeoutError" in names:

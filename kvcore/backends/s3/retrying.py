@@ -132,7 +132,7 @@ class Retries:
         if status in _UNDONE_STATUS or code in _UNDONE_CODES:
             return True
         if code in _CONFLICTS:
-            return operation.name != "CompleteMultipartUpload"
+            return bool(operation.name != "CompleteMultipartUpload")
         return bool(status in _UNCLEAR_STATUS and not conditional)
 
 

@@ -73,7 +73,6 @@ class S3Store(PresigningStore, CopyMixin):
         if_match=True,
         delete_if_match=True,
         content_type=True,
-        pinned_reads=True,
     )
 
     def __init__(
@@ -289,6 +288,9 @@ class S3Store(PresigningStore, CopyMixin):
                 Key=self._prefix + key,
                 IfMatch=self._conditions.matching(etag),
             )
+        except PreconditionFailed as error:
+            error.seen_from(self, key)
+            raise
         except failures() as error:
             if is_missing(error):
                 raise PreconditionFailed(key=key, store=self) from error
@@ -342,6 +344,9 @@ class S3Store(PresigningStore, CopyMixin):
                     yield key, stat
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
+        if not delimiter.isprintable():  # not every service can cut there
+            yield from super()._iter_prefixes(delimiter, prefix)
+            return
         start, space = len(self._prefix), self._keyspace
         for page in self._pages(prefix, delimiter):
             yield from self._legal(page.names)

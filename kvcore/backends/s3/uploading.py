@@ -105,7 +105,12 @@ class Put:
         """Send what publishes the value, with the condition that was asked for."""
         options, conditions = self.options, self.store._conditions
         if not options.if_present:
-            send(conditions.of_put(options))
+            try:
+                asked = conditions.of_put(options)
+            except PreconditionFailed as error:
+                error.seen_from(self.store, self.key)
+                raise
+            send(asked)
             return
         # No service knows "replace only" by itself: replace the version that is there.
         for _ in range(_PRESENT_TRIES):

