@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from kvcore.contract import PostOptions, PresignedPost, PresignedPut, UrlOptions
+from kvcore.contract import KeyValueStore, PostOptions, PresignedPost, PresignedPut, UrlOptions
 from kvcore.errors import KvcoreError, Unsupported
 from kvcore.filenames import content_disposition
 
@@ -109,6 +109,21 @@ class Presigner(ABC):
         if secs > MAX_EXPIRES_SECS:
             raise ValueError(f"expires is at most {MAX_EXPIRES_SECS} seconds (7 days) here")
         return math.ceil(secs)
+
+
+class PresigningStore(KeyValueStore):
+    """The hooks of a store that has a `Presigner`."""
+
+    _presigner: Presigner
+
+    def _url_for(self, key: str, options: UrlOptions) -> str:
+        return self._presigner.url(key, options, self)
+
+    def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
+        return self._presigner.put(key, options, self)
+
+    def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
+        return self._presigner.form(key, options, self)
 
 
 def quote_key(key: str) -> str:
