@@ -63,16 +63,16 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def refuse_too_large(get_response: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
-    """A middleware: Django itself has no limit for files."""
+    """A middleware: Django has no limit for files, and takes a form without a length for empty."""
 
     def checked(request: HttpRequest) -> HttpResponseBase:
-        length, max_bytes = request.headers.get("Content-Length"), settings.SHELF_MAX_BYTES
-        if request.method != "POST" or shelf.may_be_received(length, max_bytes):
+        refused = shelf.refusal(request.headers.get("Content-Length"), settings.SHELF_MAX_BYTES)
+        if request.method != "POST" or refused is None:
             return get_response(request)
-        message = shelf.too_large(max_bytes)
+        status, message = refused
         if "person" in request.session:
-            return gallery(request, 413, message)
-        return page(request, "shelf/message.html", 413, message=message)
+            return gallery(request, status, message)
+        return page(request, "shelf/message.html", status, message=message)
 
     return checked
 
@@ -110,9 +110,10 @@ def gallery(
 
 
 def upload(request: HttpRequest) -> HttpResponse:
-    file, title = request.FILES.get("picture"), request.POST.get("title", "")
-    if file is None:
-        return gallery(request, 400, shelf.NO_FILE, title)
+    files, title = request.FILES.getlist("picture"), request.POST.get("title", "")
+    if len(files) != 1:
+        return gallery(request, 400, shelf.not_one(len(files)), title)
+    (file,) = files
     try:
         key = save_upload(
             file,

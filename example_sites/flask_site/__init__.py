@@ -17,7 +17,7 @@ from flask import (
     session,
 )
 from kvcore_flask import KVCore, current_store, save_upload, send_from_store
-from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from example_sites import shelf
@@ -46,7 +46,6 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         TRUSTED_HOSTS=settings.HOSTS,
     )
     app.config.from_mapping(config or {})
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_BYTES"] + shelf.FORM_BYTES
     KVCore(app)
     app.register_blueprint(site)
     return app
@@ -73,8 +72,14 @@ def find(name: str) -> Picture:
 def check() -> AnyResponse | None:
     if request.routing_exception:
         return None  # such as another host than ours: nothing to see, whoever asks
-    if request.method == "POST" and shelf.is_foreign(request.headers.get):
-        abort(403, shelf.FOREIGN)
+    if request.method == "POST":
+        if shelf.is_foreign(request.headers.get):
+            abort(403, shelf.FOREIGN)
+        refused = shelf.refusal(
+            request.headers.get("Content-Length"), current_app.config["MAX_BYTES"]
+        )
+        if refused is not None:
+            abort(*refused)
     if "person" not in session and request.endpoint not in {"shelf.sign_in", "static"}:
         return redirect("/sign-in", 303)
     return None
@@ -107,9 +112,11 @@ def gallery(status: int = 200, error: str = "", title: str = "") -> Response:
 
 @site.post("/")
 def upload() -> AnyResponse:
-    file, title = request.files.get("picture"), request.form.get("title", "")
-    if file is None or not file.filename:
-        return gallery(400, shelf.NO_FILE, title)
+    files = [file for file in request.files.getlist("picture") if file.filename]
+    title = request.form.get("title", "")
+    if len(files) != 1:
+        return gallery(400, shelf.not_one(len(files)), title)
+    (file,) = files
     try:
         key = save_upload(
             file,
@@ -160,14 +167,9 @@ def not_found(_: Exception) -> Response:
     return page("shelf/message.html", 404, message=shelf.NOT_FOUND)
 
 
-@site.app_errorhandler(RequestEntityTooLarge)
-def too_large(_: Exception) -> Response:
-    message = shelf.too_large(current_app.config["MAX_BYTES"])
-    if "person" in session:
-        return gallery(413, message)
-    return page("shelf/message.html", 413, message=message)
-
-
 @site.app_errorhandler(HTTPException)
 def explain(error: HTTPException) -> Response:
-    return page("shelf/message.html", error.code or 500, message=error.description)
+    status, message = error.code or 500, error.description or ""
+    if status in {411, 413} and "person" in session:
+        return gallery(status, message)
+    return page("shelf/message.html", status, message=message)

@@ -49,6 +49,8 @@ ADDED = "Your picture is on the shelf."
 DELETED = "The picture is deleted."
 NO_NAME = "Tell the shelf a name of 1 to 40 characters."
 NO_FILE = "Choose a picture first. Nothing was stored."
+SEVERAL = "One picture at a time, please. Nothing was stored."
+NO_LENGTH = "That form did not say how long it is, so the shelf took nothing of it."
 NOT_A_PICTURE = (
     "That file is not a picture that the shelf can show."
     " It takes PNG, JPEG, GIF, WebP and AVIF. Nothing was stored."
@@ -158,14 +160,24 @@ def too_large(max_bytes: int) -> str:
     return f"That file is too large: the shelf takes up to {most}. Nothing was stored."
 
 
-def may_be_received(content_length: str | None, max_bytes: int) -> bool:
-    """Whether a form says how long it is, as browsers do, and is not too long.
+def not_one(files: int) -> str:
+    """What to tell a person who sent no picture, or several."""
+    return SEVERAL if files else NO_FILE
 
-    >>> may_be_received("999", 1_000_000), may_be_received("123456789", 1_000_000)
-    (True, False)
+
+def refusal(content_length: str | None, max_bytes: int) -> tuple[int, str] | None:
+    """Status and words for a form that is not received: without a length (411), or too long (413).
+
+    Browsers tell the length. Some servers cannot read a form without, and Django takes none.
+
+    >>> refusal("999", 1_000_000), refusal("123456789", 1_000_000)
+    (None, (413, 'That file is too large: the shelf takes up to 1 MB. Nothing was stored.'))
     """
-    length = content_length or ""
-    return length.isdecimal() and int(length[:18]) <= max_bytes + FORM_BYTES
+    if content_length is None or not content_length.isdecimal():
+        return 411, NO_LENGTH
+    if int(content_length[:18]) > max_bytes + FORM_BYTES:
+        return 413, too_large(max_bytes)
+    return None
 
 
 def person(name: str) -> str:

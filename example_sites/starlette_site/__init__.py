@@ -57,7 +57,6 @@ def create_app(
             404: not_found,
             KeyNotFound: not_found,
             InvalidKey: not_found,
-            413: too_large,
             HTTPException: explain,
             ClientDisconnect: gone,
         },
@@ -104,8 +103,9 @@ def our_form(endpoint: Endpoint) -> Endpoint:
         if shelf.is_foreign(request.headers.get):
             raise HTTPException(403, shelf.FOREIGN)
         max_bytes = request.app.state.max_bytes
-        if not shelf.may_be_received(request.headers.get("Content-Length"), max_bytes):
-            raise HTTPException(413)
+        refused = shelf.refusal(request.headers.get("Content-Length"), max_bytes)
+        if refused is not None:
+            raise HTTPException(*refused)
         return await endpoint(request)
 
     return checked
@@ -140,10 +140,12 @@ async def gallery(
 
 
 async def upload(request: Request) -> Response:
-    async with request.form(max_files=1, max_fields=10) as form:
-        file, title = form.get("picture"), str(form.get("title", ""))
-        if not isinstance(file, UploadFile) or not file.filename:
-            return await gallery(request, 400, shelf.NO_FILE, title)
+    async with request.form() as form:
+        title, sent = str(form.get("title", "")), form.getlist("picture")
+        files = [file for file in sent if isinstance(file, UploadFile) and file.filename]
+        if len(files) != 1:
+            return await gallery(request, 400, shelf.not_one(len(files)), title)
+        (file,) = files
         try:
             key = await save_upload(
                 file,
@@ -190,16 +192,12 @@ async def not_found(request: Request, error: Exception) -> Response:
     return page(request, "shelf/message.html", 404, message=shelf.NOT_FOUND)
 
 
-async def too_large(request: Request, error: Exception) -> Response:
-    message = shelf.too_large(request.app.state.max_bytes)
-    if "person" in request.session:
-        return await gallery(request, 413, message)
-    return page(request, "shelf/message.html", 413, message=message)
-
-
 async def explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return page(request, "shelf/message.html", error.status_code, message=error.detail)
+    status, message = error.status_code, error.detail
+    if status in {411, 413} and "person" in request.session:
+        return await gallery(request, status, message)
+    return page(request, "shelf/message.html", status, message=message)
 
 
 async def gone(request: Request, error: Exception) -> Response:

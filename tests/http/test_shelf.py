@@ -451,6 +451,20 @@ def test_fifty_mebibytes_go_both_ways(site: Site, max_bytes: int) -> None:
     assert answer.body == data
 
 
+@whatever_the_store
+def test_several_files_are_too_many(site: Site) -> None:
+    """Rather than one of them being lost without a word; an empty field is no file."""
+    first, second = ("a.png", PNG, "image/png"), ("b.png", PNG + b"b", "image/png")
+    answer = site.post("/", {"title": "x"}, first, second)
+    assert answer.status == 400
+    assert shelf.SEVERAL in answer.text
+    assert stored(site) == []
+    empty = ("", b"", "application/octet-stream")
+    assert site.post("/", {"title": "x"}, empty, first).status == 303
+    (name,) = shown_names(site)
+    assert site.get(f"/pictures/{name}").body == PNG
+
+
 def test_deleting_what_is_not_there_is_told(site: Site) -> None:
     """Two clicks on one button, or a made-up name: it is gone, and that is said."""
     for name in ("nope", "../../etc/passwd", "", "\0", "x" * 2000):

@@ -62,7 +62,7 @@ class Site(ABC):
         self,
         path: str,
         fields: Mapping[str, str] = {},
-        picture: Upload | None = None,
+        *pictures: Upload | None,
         headers: Mapping[str, str] = OURS,
     ) -> Answer:
         """A POST as one of the site's own forms makes it, or, with `ELSEWHERE`, a foreign one."""
@@ -71,7 +71,7 @@ class Site(ABC):
             page = self._send("GET", "/sign-in", {}).text
             fields |= dict(re.findall('name="(csrf\\w+)" value="([^"]+)"', page))
         content = {"Content-Type": "multipart/form-data; boundary=BoUnDaRy"}
-        return self._send("POST", path, {**headers, **content}, encoded(fields, picture))
+        return self._send("POST", path, {**headers, **content}, encoded(fields, *pictures))
 
     def sign_in(self, name: str) -> Answer:
         """Be somebody (else)."""
@@ -105,17 +105,16 @@ class Site(ABC):
             self.cookies[name] = value
 
 
-def encoded(fields: Mapping[str, str], picture: Upload | None) -> bytes:
+def encoded(fields: Mapping[str, str], *pictures: Upload | None) -> bytes:
     """A form as browsers send it."""
     parts = [
         f'--BoUnDaRy\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
         for name, text in fields.items()
     ]
-    if picture is not None:
-        name, content, content_type = picture
-        name = name.replace("\\", "\\\\").replace('"', "%22")
+    for name, content, content_type in filter(None, pictures):
+        quoted = name.replace("\\", "\\\\").replace('"', "%22")
         head = (
-            f'--BoUnDaRy\r\nContent-Disposition: form-data; name="picture"; filename="{name}"\r\n'
+            f'--BoUnDaRy\r\nContent-Disposition: form-data; name="picture"; filename="{quoted}"\r\n'
             f"Content-Type: {content_type}\r\n\r\n"
         )
         parts.append(head.encode() + content + b"\r\n")
