@@ -75,17 +75,24 @@ def save(request: pytest.FixtureRequest) -> Save:
     return found
 
 
+MODULES = (kvcore_django, kvcore_flask, kvcore_starlette)
+
+
+def words(function: Callable[..., object]) -> dict[str, tuple[object, object]]:
+    """What a function takes: names, kinds and defaults."""
+    parameters = inspect.signature(function).parameters
+    return {name: (taken.kind, taken.default) for name, taken in parameters.items()}
+
+
 def test_the_words_are_the_same() -> None:
     """Who knows one knows all; only the asynchronous one asks for the request."""
-    django, flask, starlette = (
-        {
-            name: (parameter.kind, parameter.default)
-            for name, parameter in inspect.signature(module.save_upload).parameters.items()
-        }
-        for module in (kvcore_django, kvcore_flask, kvcore_starlette)
-    )
+    django, flask, starlette = (words(module.save_upload) for module in MODULES)
     assert django == flask
     assert starlette.pop("request") == (inspect.Parameter.KEYWORD_ONLY, None)
+    assert starlette == flask
+    django, flask, starlette = (words(module.current_store) for module in MODULES)
+    assert django == flask == {"name": (inspect.Parameter.POSITIONAL_OR_KEYWORD, "default")}
+    assert starlette.pop("connection")
     assert starlette == flask
 
 

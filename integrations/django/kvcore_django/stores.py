@@ -62,7 +62,7 @@ _configured = _Configured()
 setting_changed.connect(_configured.forget)
 
 
-def current_store(store: str | KeyValueStore | Storage = "default") -> KeyValueStore:
+def current_store(name: str | KeyValueStore | Storage = "default") -> KeyValueStore:
     """A store by its name in ``KVCORE_STORES``; a store is taken as it is.
 
     A `kvcore_django.storage.KVStorage`, such as ``default_storage`` or that of a field, stands for
@@ -75,11 +75,11 @@ def current_store(store: str | KeyValueStore | Storage = "default") -> KeyValueS
     >>> current_store(DictStore()).put("pictures/cat.png", b"...")
     'pictures/cat.png'
     """
-    if isinstance(store, str):
-        return _configured[store]
-    if isinstance(store, Storage):
-        found = getattr(store, "store", None)
+    if isinstance(name, str):
+        return _configured[name]
+    if isinstance(name, Storage):
+        found = getattr(name, "store", None)
         if not isinstance(found, KeyValueStore):
-            raise TypeError(f"{type(store).__name__} has no store of kvcore; KVStorage has")
+            raise TypeError(f"{type(name).__name__} has no store of kvcore; KVStorage has")
         return found
-    return store.with_keys("path")
+    return name.with_keys("path")
