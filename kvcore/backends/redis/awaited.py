@@ -6,14 +6,18 @@ import asyncio
 import time
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import Generic, NamedTuple, TypeVar
 
-from kvcore.backends.redis.links import Command, Errors, getter_of
+from kvcore.backends.redis.links import Command, Errors
 from kvcore.backends.redis.objects import Answer, Connection, Pool
 from kvcore.backends.redis.timing import Progress, pieces
 from kvcore.forking import tell_after_fork
 
 _T = TypeVar("_T")
+
+_CONNECTS_AT_ONCE = (7, 2)
+"""The first redis-py whose pool does not let one connect after the other."""
 
 
 class _Entry(NamedTuple, Generic[_T]):
@@ -113,6 +117,26 @@ class _Pool(NamedTuple):
     """As many as there may be connections."""
 
 
+def _getter_of(pool: Pool) -> Callable[[], Awaitable[Connection]]:
+    """How the pool is asked for a connection that stands."""
+    library = import_module(type(pool).__module__.partition(".")[0])
+    version = tuple(map(int, library.__version__.split(".")[:2]))
+    if version >= _CONNECTS_AT_ONCE:
+        get: Callable[[], Awaitable[Connection]] = pool.get_connection
+        return get
+
+    async def get_connection() -> Connection:
+        connection = pool.get_available_connection()
+        try:
+            await pool.ensure_connection(connection)
+        except BaseException:
+            await pool.release(connection)
+            raise
+        return connection
+
+    return get_connection
+
+
 class AwaitedLink:
     """As `links.PoolLink`, with a pool of its own in each event loop.
 
@@ -137,7 +161,7 @@ class AwaitedLink:
             pool = make_pool()
             # Not redis-py's BlockingConnectionPool: that of 5.0 never recovers from a refused
             # connection.
-            return _Pool(pool, getter_of(pool), asyncio.Semaphore(max_connections))
+            return _Pool(pool, _getter_of(pool), asyncio.Semaphore(max_connections))
 
         self._pools = PerLoop(make, lambda made: close_pool(made.pool))
 

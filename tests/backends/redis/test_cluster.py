@@ -21,6 +21,11 @@ from tests.redis_servers import (
     running_sentinel,
 )
 
+# redis-py up to 6.2 uses an argument of its own that it calls deprecated.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*'cluster_error_retry_attempts':DeprecationWarning:redis"
+)
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[RedisServer]]:
