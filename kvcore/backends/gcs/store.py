@@ -24,6 +24,7 @@ from kvcore.backends.gcs.place import Place
 from kvcore.backends.gcs.urls import OPTIONS, RECIPE, bucket_name
 from kvcore.backends.objects import copy_whole, open_reader, read_whole, type_of_key
 from kvcore.backends.objects.parallel import call_each
+from kvcore.backends.objects.presigning import EXPIRES_SECS, URL_METHODS, PresigningStore
 from kvcore.contract import (
     PLAIN,
     Capabilities,
@@ -31,7 +32,6 @@ from kvcore.contract import (
     Fetched,
     Reader,
     Stat,
-    UrlOptions,
     WriteOptions,
     Writer,
 )
@@ -61,7 +61,7 @@ _UNKNOWN = "application/octet-stream"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class GoogleCloudStore(CopyMixin):
+class GoogleCloudStore(PresigningStore, CopyMixin):
     """Keeps each value as an object of a bucket, under ``prefix`` and its key as they stand.
 
     ``client`` is a ``google.cloud.storage.Client``: it is never closed, and gets our time-outs.
@@ -79,8 +79,9 @@ class GoogleCloudStore(CopyMixin):
         delete_if_match=True,
         content_type=True,
         pinned_reads=True,
-        url_methods=signing.URL_METHODS,
+        url_methods=URL_METHODS,
         url_options=signing.URL_OPTIONS,
+        presign_post=True,
     )
 
     def __init__(
@@ -106,6 +107,10 @@ class GoogleCloudStore(CopyMixin):
         kms_key: str | None = None,
         user_project: str | None = None,
         location: str | None = None,
+        sign_as: str | None = None,
+        public_endpoint: str | None = None,
+        base_url: str | None = None,
+        url_expires: float = EXPIRES_SECS,
         create_if_missing: bool = False,
     ) -> None:
         given: dict[str, Any] = {name: value for name, value in locals().items() if name in OPTIONS}
@@ -128,6 +133,14 @@ class GoogleCloudStore(CopyMixin):
             properties["storage_class"] = storage_class
         self._properties = properties
         self._acl = acl
+        self._presigner = signing.GooglePresigner(
+            self._connector,
+            sign_as=sign_as,
+            public_endpoint=public_endpoint,
+            base_url=base_url,
+            expires_secs=url_expires,
+            put_headers=signing.put_headers(given),
+        )
         self._part_size = part_size
         self._shown = _shown(given)
         self._use_keyspace(self._space(keys))
@@ -335,6 +348,9 @@ class GoogleCloudStore(CopyMixin):
                     yield key, stat_of(item)
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
+        if len(delimiter) > 1:  # which not all that speak like the service understand
+            yield from super()._iter_prefixes(delimiter, prefix)
+            return
         start, space = len(self._where.prefix), self._keyspace
         for page in self._pages(prefix, stats=False, delimiter=delimiter):
             for item in page.items:
@@ -351,11 +367,6 @@ class GoogleCloudStore(CopyMixin):
             return iter(())
         whole = self._where.prefix + prefix
         return self._connector.link().pages(self, whole, stats=stats, delimiter=delimiter)
-
-    # Addresses
-
-    def _url_for(self, key: str, options: UrlOptions) -> str:
-        return signing.url_for(self._connector, self._where, self._name(key), options, key, self)
 
     # Life
 

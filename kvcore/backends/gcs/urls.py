@@ -110,6 +110,9 @@ def _build(
 OPTIONS: Mapping[str, Option] = {
     "acl": Option(text, "a predefined ACL for what is put, such as `publicRead`"),
     "anonymous": Option(boolean, "sign nothing: for what everybody may read (default false)"),
+    "base_url": Option(
+        _http_url, "where others read the same values, such as a CDN: goes before plain URLs' keys"
+    ),
     "bucket_creation_location": Option(text, "minimalkv's name for `location`"),
     "connect_timeout": Option(seconds, "seconds until a connection must stand (default 3)"),
     "create_if_missing": Option(boolean, "create the bucket with the first use (default false)"),
@@ -134,8 +137,16 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "pool_size": Option(integer(1, 10_000), "connections kept open (default 32)"),
     "project": Option(text, "the project that a bucket is created in"),
+    "public_endpoint": Option(_http_url, "the address of the service in URLs for others"),
     "retries": Option(integer(0, 100), "how often a request may be sent again (default 4)"),
+    "sign_as": Option(
+        text,
+        "the e-mail of a service account in whose name IAM signs URLs (default: the store's own)",
+    ),
     "storage_class": Option(text, "the storage class of what is put, such as `NEARLINE`"),
+    "url_expires": Option(
+        seconds, "seconds for which a signed URL works if nobody says (default 3600)"
+    ),
     "user_project": Option(text, "the project that pays, for buckets whose readers do"),
 }
 

@@ -24,20 +24,18 @@ class Presigner(ABC):
     """Makes the URLs and forms of one bucket, for all threads; errors are told as a store's.
 
     With ``base_url``, where a CDN or web server has the same values, plain URLs to read from are
-    ``base_url`` and the key; the others are signed for objects under ``prefix + key``.
+    ``base_url`` and the key; the others are signed for the object, whose name has the prefix, too.
     ``put_headers`` (names in lower case) are those that the store puts with; whoever puts by a URL
     has to send them, too, and a form does.
     """
 
     def __init__(
         self,
-        prefix: str = "",
         *,
         base_url: str | None = None,
         expires_secs: float = EXPIRES_SECS,
         put_headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._prefix = prefix
         self._base_url = base_url if base_url is None or base_url.endswith("/") else f"{base_url}/"
         self._expires_secs = expires_secs
         self._put_headers = {} if put_headers is None else put_headers
@@ -66,29 +64,28 @@ class Presigner(ABC):
     def _told(self, error: Exception, key: str, store: object) -> KvcoreError:
         """Our error for one of those."""
 
-    def url(self, key: str, options: UrlOptions, store: object) -> str:
-        """What ``url_for`` gives."""
+    def url(self, name: str, key: str, options: UrlOptions, store: object) -> str:
+        """What ``url_for`` gives for the object of this name, which keeps the value of ``key``."""
         base_url = self._base_url
         if base_url is not None and (options.public or options in _PLAIN):
             return base_url + quote_key(key)
         expires_secs = self._whole_secs(options.expires)
         try:
             if options.public:
-                return self._public(self._prefix + key)
-            return self._sign_url(self._prefix + key, options, expires_secs)
+                return self._public(name)
+            return self._sign_url(name, options, expires_secs)
         except self._failures() as error:
             raise self._told(error, key, store) from error
 
-    def put(self, key: str, options: UrlOptions, store: object) -> PresignedPut:
+    def put(self, name: str, key: str, options: UrlOptions, store: object) -> PresignedPut:
         """What ``presign_put`` gives."""
         headers = self._headers(options)
         headers.pop("content-length", None)  # every client sends it, and scripts may not set it
-        shown = {name.title(): value for name, value in headers.items()}
-        return PresignedPut(self.url(key, options, store), shown)
+        shown = {header.title(): value for header, value in headers.items()}
+        return PresignedPut(self.url(name, key, options, store), shown)
 
-    def form(self, key: str, options: PostOptions, store: object) -> PresignedPost:
+    def form(self, name: str, key: str, options: PostOptions, store: object) -> PresignedPost:
         """What ``presign_post`` gives."""
-        name = self._prefix + key
         if "${filename}" in name:
             raise Unsupported(
                 "the key of a form cannot hold ${filename}: the service would replace it",
@@ -116,14 +113,18 @@ class PresigningStore(KeyValueStore):
 
     _presigner: Presigner
 
+    @abstractmethod
+    def _name(self, key: str) -> str:
+        """The name of the object under a key."""
+
     def _url_for(self, key: str, options: UrlOptions) -> str:
-        return self._presigner.url(key, options, self)
+        return self._presigner.url(self._name(key), key, options, self)
 
     def _presign_put(self, key: str, options: UrlOptions) -> PresignedPut:
-        return self._presigner.put(key, options, self)
+        return self._presigner.put(self._name(key), key, options, self)
 
     def _presign_post(self, key: str, options: PostOptions) -> PresignedPost:
-        return self._presigner.form(key, options, self)
+        return self._presigner.form(self._name(key), key, options, self)
 
 
 def quote_key(key: str) -> str:

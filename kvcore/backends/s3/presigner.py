@@ -48,7 +48,6 @@ class S3Presigner(Presigner):
         self,
         connection: Connection,
         bucket: str,
-        prefix: str = "",
         *,
         public_endpoint: str | None = None,
         base_url: str | None = None,
@@ -56,9 +55,7 @@ class S3Presigner(Presigner):
         put_headers: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(
-            prefix, base_url=base_url, expires_secs=expires_secs, put_headers=put_headers
-        )
+        super().__init__(base_url=base_url, expires_secs=expires_secs, put_headers=put_headers)
         self._connection = connection
         self._bucket = bucket
         self._public_endpoint = public_endpoint

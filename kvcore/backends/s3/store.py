@@ -144,7 +144,6 @@ class S3Store(PresigningStore, CopyMixin):
         self._presigner = S3Presigner(
             self._connection,
             bucket,
-            prefix,
             public_endpoint=public_endpoint,
             base_url=base_url,
             expires_secs=url_expires,
@@ -165,6 +164,9 @@ class S3Store(PresigningStore, CopyMixin):
 
     def _client(self) -> Boto:
         return self._connection.client()
+
+    def _name(self, key: str) -> str:
+        return self._prefix + key
 
     def _request(self, key: str) -> dict[str, Answer]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
