@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,8 +37,23 @@ def break_off(connection: socket.socket) -> None:
 
 
 LEAVING = [leave, break_off]
-SOON_SECS = 5.0
-"""A second where the machine has nothing else to do; a leak lasts, as nothing else happens."""
+SOON_SECS = 1.0
+"""What is promised: nothing is left behind a second after a client has vanished."""
+TOLERATED_SECS = 10 * SOON_SECS
+"""A machine that is busy with other tests may be late now and then; what leaks, stays."""
+TRIES = 3
+"""It is not late so often in a row; what waits for some time-out always is."""
+
+
+def assert_soon(vanish: Callable[[], None], is_over: Callable[[], object], site: Served) -> None:
+    """Within a second of ``vanish()``, in one of a few tries."""
+    took: list[float] = []
+    while not took or (took[-1] > SOON_SECS and len(took) < TRIES):
+        vanish()
+        start = time.monotonic()
+        assert within(TOLERATED_SECS, is_over), held(site)
+        took.append(time.monotonic() - start)
+    assert min(took) <= SOON_SECS, f"{took} seconds"
 
 
 def held(site: Served) -> list[str]:
@@ -64,22 +80,28 @@ CLOSES_HALF_FORMS = "except BaseException" in inspect.getsource(MultiPartParser.
 def test_an_upload_that_breaks_off_leaves_nothing(
     site: Served, end: Callable[[socket.socket], None]
 ) -> None:
-    """After 3 of 10 MiB: soon no key, no temporary file and none held open."""
+    """After 3 of 10 MiB: within a second no key, no temporary file and none held open."""
     assert site.app.upload(PNG).status == 201  # what is opened once is open
     before, stored = files(site), keys(site)
     body = form(LARGE)
     head = "".join(f"{name}: {value}\r\n" for name, value in FORM.items())
-    with site.server.connect() as connection:
-        connection.sendall(
-            f"POST /huge HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-            f"{head}\r\n".encode()
-        )
-        connection.sendall(body[: 3 * MIB])
-        assert within(5, lambda: held(site)), "the server spools what it has received"
-        end(connection)
-    if not CLOSES_HALF_FORMS and site.is_fastapi:
-        assert within(SOON_SECS, lambda: site.app.get("/collect").status == 200 and not held(site))
-    assert within(SOON_SECS, lambda: not held(site)), held(site)
+
+    def vanish() -> None:
+        with site.server.connect() as connection:
+            connection.sendall(
+                f"POST /huge HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+                f"{head}\r\n".encode()
+            )
+            connection.sendall(body[: 3 * MIB])
+            assert within(5, lambda: held(site)), "the server spools what it has received"
+            end(connection)
+
+    def is_over() -> bool:
+        if not CLOSES_HALF_FORMS and site.is_fastapi:
+            site.app.get("/collect")
+        return not held(site)
+
+    assert_soon(vanish, is_over, site)
     assert files(site) == before
     assert keys(site) == stored
     assert site.app.upload(LARGE, to="/huge").status == 201  # the server is as good as before
@@ -90,21 +112,24 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 def test_a_download_that_breaks_off_leaves_nothing_open(
     site: Served, asked: str, end: Callable[[socket.socket], None]
 ) -> None:
-    """After 3 of 10 MiB: soon the value is let go."""
+    """After 3 of 10 MiB: within a second the value is let go."""
     key = site.app.upload(LARGE, to="/huge").text
     path = os.path.join(site.folder, "stored", key)
     is_file = os.path.exists(path)  # else there is nothing that could stay open
-    with site.server.connect() as connection:
-        request = f"GET /files/{key} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n"
-        # A small window, so that the server cannot have sent it all.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        connection.sendall(request.encode())
-        received = 0
-        while received < 3 * MIB:
-            received += len(connection.recv(64 * 1024))
-        assert not is_file or path in held(site)
-        end(connection)
-    assert within(SOON_SECS, lambda: path not in held(site)), held(site)
+
+    def vanish() -> None:
+        with site.server.connect() as connection:
+            request = f"GET /files/{key} HTTP/1.1\r\nHost: localhost\r\n{asked}\r\n"
+            # A small window, so that the server cannot have sent it all.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+            connection.sendall(request.encode())
+            received = 0
+            while received < 3 * MIB:
+                received += len(connection.recv(64 * 1024))
+            assert not is_file or path in held(site)
+            end(connection)
+
+    assert_soon(vanish, lambda: path not in held(site), site)
     assert site.app.get(f"/files/{key}").body == LARGE
 
 
