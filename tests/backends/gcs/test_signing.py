@@ -39,16 +39,7 @@ from kvcore.backends.gcs import transport
 from tests.object_servers.gcs import GcsBucket
 
 EMAIL = "signer@kvcore-tests.iam.gserviceaccount.com"
-KEYS = [
-    "plain",
-    "media/2026/Übersicht 1.pdf",
-    "a+b%20c%",
-    "?#&=;",
-    "a//x",
-    "dir/",
-    "😀",
-    "~-._'()*!",
-]
+KEYS = ["plain", "media/2026/Übersicht 1.pdf", "a+b%20c%", "?#&=;", "😀", "~-._'()*!"]
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
 
 
@@ -329,10 +320,17 @@ def google(key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> Google:
     return google
 
 
+class MachineCredentials(compute_engine.Credentials):
+    """Those of a machine of Google's, which asks for no regions, in a thread of its own."""
+
+    def _is_regional_access_boundary_lookup_required(self) -> bool:
+        return False
+
+
 @pytest.fixture
 def machine() -> Iterator[Client]:
     """A client on a machine of Google's, whose credentials have no key."""
-    credentials = compute_engine.Credentials(universe_domain="googleapis.com")
+    credentials = MachineCredentials(universe_domain="googleapis.com")
     client = Client("kvcore-tests", credentials=credentials)
     yield client
     client.close()
