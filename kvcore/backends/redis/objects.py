@@ -1,7 +1,12 @@
-"""Names for the objects of redis-py, whose types differ from one version to the next."""
+"""Names for the objects of redis-py, whose types differ from one version to the next.
+
+What is read of their insides is read here alone: no public method gives a standing connection
+another time-out, or tells that a part of an answer has come.
+"""
 
 from __future__ import annotations
 
+import socket
 from typing import Any, TypeAlias
 
 Library: TypeAlias = Any
@@ -13,3 +18,16 @@ Node: TypeAlias = Any
 """A server of a cluster; ``None`` where there is one only."""
 Answer: TypeAlias = Any
 """What the server answers: bytes, an int, ``None``, or a list of such."""
+StreamReader: TypeAlias = Any
+"""asyncio's; that of a connection is made to tell what it is fed."""
+
+
+def socket_of(connection: Connection) -> socket.socket | None:
+    """The socket of a synchronous connection; ``None`` if it does not stand."""
+    sock: socket.socket | None = connection._sock
+    return sock
+
+
+def reader_of(connection: Connection) -> StreamReader:
+    """What an async connection that stands reads from."""
+    return connection._reader

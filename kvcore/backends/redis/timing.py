@@ -11,9 +11,8 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any
 
-from kvcore.backends.redis.objects import Connection
+from kvcore.backends.redis.objects import Connection, reader_of, socket_of
 
 _PIECE_BYTES = 256 * 1024
 _TOLERATED_SECS = 0.25  # what a call may be late by without its socket being told
@@ -53,7 +52,8 @@ def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end:
 
     What is sent in pieces makes progress with each.
     """
-    sock, patience = connection._sock, connection.socket_timeout
+    sock, patience = socket_of(connection), connection.socket_timeout
+    assert sock is not None
     sock.settimeout(left_until(end))
     is_moving = False
     for piece in packed:
@@ -96,7 +96,6 @@ def _cut(packed: Sequence[bytes]) -> Iterator[bytes]:
 class InTime:
     """Mixed into connections of redis-py: they stand before the call of their thread has to end."""
 
-    _sock: Any
     socket_timeout: float
     socket_connect_timeout: float | None
     read_response: Callable[..., object]
@@ -104,7 +103,7 @@ class InTime:
 
     def connect(self) -> None:
         """Connect and introduce ourselves, if that has not been done."""
-        if self._sock:
+        if socket_of(self) is not None:
             return
         end, patience = _call.end, self.socket_connect_timeout
         left = left_until(end)
@@ -112,13 +111,13 @@ class InTime:
         read = self.read_response
 
         def read_in_time(*args: object, **options: object) -> object:
-            self._sock.settimeout(left_until(end))
+            _set_time_out(self, left_until(end))
             return read(*args, **options)
 
         self.read_response = read_in_time
         try:
             super().connect()  # type: ignore[misc]  # of what this is mixed into
-            self._sock.settimeout(self.socket_timeout)
+            _set_time_out(self, self.socket_timeout)
         except BaseException:
             # redis-py does so for its own errors only; after others the next caller would read
             # what was answered to the introduction.
@@ -127,6 +126,12 @@ class InTime:
         finally:
             del self.read_response
             self.socket_connect_timeout = patience
+
+
+def _set_time_out(connection: Connection, secs: float) -> None:
+    sock = socket_of(connection)
+    if sock is not None:  # as it is not when the server has hung up
+        sock.settimeout(secs)
 
 
 class Progress:
@@ -156,7 +161,6 @@ class Moving:
     progress: Progress
     is_connected: bool
     disconnect: Callable[..., Awaitable[None]]
-    _reader: Any
 
     async def connect(self) -> None:
         """Connect, if that has not been done."""
@@ -168,13 +172,14 @@ class Moving:
             await self.disconnect(nowait=True)  # as in `InTime`
             raise
         self.progress = progress = Progress()
-        take: Callable[[bytes], None] = self._reader.feed_data
+        reader = reader_of(self)
+        take: Callable[[bytes], None] = reader.feed_data
 
         def feed_data(data: bytes) -> None:
             progress.moved()
             take(data)
 
-        self._reader.feed_data = feed_data
+        reader.feed_data = feed_data
 
 
 def mixed(mixin: type, kind: type) -> type:

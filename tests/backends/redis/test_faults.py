@@ -244,6 +244,35 @@ def test_what_could_not_be_sent_is_sent_again(
     store.close()
 
 
+def test_what_could_not_be_sent_is_sent_again_awaited(
+    proxy: Proxy, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same in an event loop."""
+    redis_store: Any = by_url(proxy.port, deadline=20)
+    store = BlockingStore(NativeStore(redis_store))
+    assert store.increment("count") == 1
+    pools = redis_store._server._awaited._pools
+    get = pools.get
+    cut: list[bool] = []
+
+    def cut_once() -> Any:
+        made = get()
+
+        async def get_connection() -> Any:
+            connection = await made.get_connection()
+            if not cut:
+                cut.append(True)
+                connection._writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            return connection
+
+        return made._replace(get_connection=get_connection)
+
+    monkeypatch.setattr(pools, "get", cut_once)
+    assert store.increment("count") == 2
+    assert server.direct.get("count") == b"2"
+    store.close()
+
+
 def test_a_client_passed_in_does_nothing_twice(proxy: Proxy, server: RedisServer) -> None:
     """Though redis-py's own way would send the command again, up to ten times."""
     with redis.Redis(port=proxy.port, socket_timeout=20) as client:
