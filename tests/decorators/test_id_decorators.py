@@ -1,10 +1,7 @@
-"""Decorators that make the key: random ids, UUIDs, hashes of the content."""
+"""Decorators that make the key: what random ids, UUIDs and hashes have in common."""
 
-import hashlib
 import io
 import pickle
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ from kvcore import (
     ReadOnlyDecorator,
     URLEncodeKeysDecorator,
     UUIDDecorator,
-    content_id,
 )
 from kvcore.errors import (
     ConfigError,
@@ -33,46 +29,20 @@ from kvcore.errors import (
     Unsupported,
 )
 from kvcore.testing import Clock, DribblingFile
-from tests.decorators.stores import INNER, Endless, MinimalStore, Sink, little_memory
+from tests.decorators.stores import Endless, MinimalStore, Sink, little_memory
+from tests.decorators.values import PUTS, VALUE
 
 DECORATORS: dict[str, Any] = {
     "random": RandomIdDecorator,
     "uuid": UUIDDecorator,
     "hash": HashDecorator,
 }
-VALUE = bytes(range(256)) * 1200  # more than a block
 
 
 @pytest.fixture(params=DECORATORS)
 def decorate(request: pytest.FixtureRequest) -> Any:
     """Each of the three."""
     return DECORATORS[request.param]
-
-
-@pytest.fixture(params=INNER)
-def inner(request: pytest.FixtureRequest, tmp_path: Path) -> KeyValueStore:
-    """Each kind of store to decorate."""
-    return INNER[request.param](tmp_path)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file of the caller's."""
-    file = tmp_path / "upload"
-    file.write_bytes(VALUE)
-    return file
-
-
-PUTS: dict[str, Callable[[Any, Path], str]] = {
-    "put": lambda store, _: store.put(None, VALUE),
-    "put a bytearray": lambda store, _: store.put(None, bytearray(VALUE)),
-    "put_file": lambda store, _: store.put_file(None, io.BytesIO(VALUE)),
-    "put_file in crumbs": lambda store, _: store.put_file(None, DribblingFile(VALUE, 999, seed=3)),
-    "put_file of an iterator": lambda store, _: store.put_file(None, iter([VALUE[:9], VALUE[9:]])),
-    "put_file of a path": lambda store, path: store.put_file(None, path),
-    "put_file of a str path": lambda store, path: store.put_file(None, str(path)),
-    "put_file that moves": lambda store, path: store.put_file(None, path, move=True),
-}
 
 
 @pytest.mark.parametrize("put", PUTS)
@@ -304,156 +274,6 @@ def test_streams_take_little_memory(decorate: Any) -> None:
     with little_memory(4 * 1024 * 1024):
         key = decorate(inner).put_file(None, Endless(64 * 1024 * 1024))
     assert inner.sizes == {key: 64 * 1024 * 1024}
-
-
-class TestRandomIds:
-    """Nobody can guess them, and they overwrite nothing."""
-
-    def test_every_put_has_its_own(self, inner: KeyValueStore) -> None:
-        """The same value twice is two values."""
-        for decorate in (RandomIdDecorator, UUIDDecorator):
-            store = decorate(inner)
-            assert store.put(None, b"1") != store.put(None, b"1")
-
-    def test_their_form(self) -> None:
-        """26 characters; a UUID of version 4, not minimalkv's 1."""
-        assert len(RandomIdDecorator(DictStore()).put(None, b"")) == 26
-        assert uuid.UUID(UUIDDecorator(DictStore()).put(None, b"")).version == 4
-
-    @pytest.fixture
-    def taken(self, inner: KeyValueStore, monkeypatch: pytest.MonkeyPatch) -> RandomIdDecorator:
-        """A store where the next two ids are taken and the third is free."""
-        ids = iter(["sample", "a", "b", "c", "d"])
-        monkeypatch.setattr(RandomIdDecorator, "_new_id", lambda _: next(ids))
-        inner.put("a", b"not mine")
-        inner.put("b", b"not mine")
-        return RandomIdDecorator(inner)
-
-    @pytest.mark.parametrize(
-        "put",
-        [name for name in PUTS if name not in ("put_file in crumbs", "put_file of an iterator")],
-    )
-    def test_a_taken_id_is_left_alone(
-        self, taken: RandomIdDecorator, inner: KeyValueStore, path: Path, put: str
-    ) -> None:
-        """Another is drawn, and the whole value goes there."""
-        assert PUTS[put](taken, path) == "c"
-        assert inner.get("c") == VALUE
-        assert inner.get("a") == inner.get("b") == b"not mine"
-
-    def test_what_can_be_read_once_has_one_try(
-        self, taken: RandomIdDecorator, inner: KeyValueStore
-    ) -> None:
-        """KeyExists rather than half a value or another's."""
-        with pytest.raises(KeyExists, match="nothing was stored"):
-            taken.put_file(None, DribblingFile(VALUE, 1000))
-        assert inner.get("a") == b"not mine"
-        assert sorted(inner) == ["a", "b"]
-
-    def test_tries_are_bounded(
-        self, inner: KeyValueStore, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Where no id is ever free it ends, with the caller's file untouched."""
-        monkeypatch.setattr(RandomIdDecorator, "_new_id", lambda _: "same")
-        inner.put("same", b"not mine")
-        store = RandomIdDecorator(inner)
-        with pytest.raises(KeyExists, match="no new id was free"):
-            store.put_file(None, path, move=True)
-        assert inner.get("same") == b"not mine"
-        assert path.read_bytes() == VALUE
-
-    def test_a_writer_that_comes_between_loses_nothing(self) -> None:
-        """Where the store creates only, a race has one winner and the other takes another id."""
-
-        class Racing(DictStore):
-            raced = False
-
-            def _put(self, key: str, data: bytes, *options: Any) -> None:
-                if not self.raced:
-                    self.raced = True
-                    self.d[key] = b"the other's"
-                super()._put(key, data, *options)
-
-        store = RandomIdDecorator(Racing())
-        key = store.put(None, b"mine")
-        assert sorted(map(store.get, store)) == [b"mine", b"the other's"]
-        assert store.get(key) == b"mine"
-
-
-class TestHashes:
-    """Equal values share a key."""
-
-    @pytest.mark.parametrize("put", PUTS)
-    def test_the_key_is_the_hash(self, inner: KeyValueStore, path: Path, put: str) -> None:
-        """However the value comes, in whatever pieces."""
-        assert PUTS[put](HashDecorator(inner), path) == hashlib.sha256(VALUE).hexdigest()
-
-    @pytest.mark.parametrize("put", PUTS)
-    def test_the_same_content_again_is_no_error(
-        self, inner: KeyValueStore, path: Path, put: str
-    ) -> None:
-        """One value, one key, and a moved file is consumed all the same."""
-        store = HashDecorator(inner)
-        assert store.put(None, VALUE) == PUTS[put](store, path)
-        assert len(store.keys()) == 1
-        assert path.exists() == (put != "put_file that moves")
-
-    def test_the_last_put_decides_how_long_it_lives(self) -> None:
-        """As with every key that is put again."""
-        clock = Clock()
-        store = HashDecorator(DictStore(clock=clock))
-        key = store.put(None, b"1", 10)
-        store.put_file(None, io.BytesIO(b"1"), 100)
-        clock.advance(50)
-        assert store.get(key) == b"1"
-        clock.advance(51)
-        assert key not in store
-
-    def test_if_absent_tells_where_it_is(self) -> None:
-        """KeyExists has the key of the content; a file to be moved stays."""
-        store = HashDecorator(PrefixDecorator("a-", DictStore()))
-        key = store.put(None, b"1")
-        for again in (
-            lambda: store.put(None, b"1", if_absent=True),
-            lambda: store.put_file(None, iter([b"1"]), if_absent=True),
-        ):
-            with pytest.raises(KeyExists) as caught:
-                again()
-            assert caught.value.key == key
-
-    def test_other_hashes_and_secrets(self) -> None:
-        """minimalkv's SHA-1 finds what it wrote; a secret hides what is stored."""
-        assert HashDecorator(DictStore(), hashlib.sha1, "x-{}").put(None, b"1") == (
-            f"x-{hashlib.sha1(b'1').hexdigest()}"
-        )
-        hidden = HashDecorator(DictStore(), secret="secret")
-        key = hidden.put(None, b"1")
-        assert key == content_id(b"1", secret="secret") == hidden.put_file(None, iter([b"1"]))
-        assert "secret" not in repr(hidden)
-        assert pickle.loads(pickle.dumps(hidden)).put(None, b"1") == key
-
-    @pytest.mark.parametrize(
-        "options",
-        [{"hashfunc": hashlib.shake_128}, {"secret": b""}, {"secret": 5}],
-        ids=["shake", "empty secret", "number"],
-    )
-    def test_what_makes_no_ids_is_refused_at_once(self, options: Any) -> None:
-        """When the decorator is made."""
-        with pytest.raises((TypeError, ValueError)):
-            HashDecorator(DictStore(), **options)
-
-    def test_every_store_may_be_named_late(self) -> None:
-        """Where the key has to be known first, the value waits outside: it is put once, whole."""
-        puts = []
-
-        class Counting(DictStore):
-            def _put(self, key: str, data: bytes, *options: Any) -> None:
-                puts.append(key)
-                super()._put(key, data, *options)
-
-        store = HashDecorator(Counting())
-        key = store.put_file(None, DribblingFile(VALUE, 777))
-        assert puts == [key]
 
 
 def test_capabilities_are_those_of_the_store(decorate: Any) -> None:
