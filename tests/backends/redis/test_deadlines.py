@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,10 +43,17 @@ def opened(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[Callable[..
 
 def test_a_slow_introduction(proxy: Proxy, opened: Callable[..., Any]) -> None:
     """Each step of connecting is in time, and all together are not."""
-    proxy.delay_secs = 0.3
-    store = opened(deadline=0.5)
-    with pytest.raises(StoreTimeout):
-        store.get("key")
+    proxy.delay_secs = 0.9
+    store = opened(deadline=1)
+    waited = []
+    for _ in range(3):  # the machine may be busy with something else
+        start = time.monotonic()
+        with pytest.raises(StoreTimeout):
+            store.get("key")
+        waited.append(time.monotonic() - start)
+        if waited[-1] < 1.5:  # the second answer alone would take until 1.8
+            break
+    assert min(waited) < 1.5
     proxy.delay_secs = 0
     store.put("key", b"1")
     assert store.get("key") == b"1"
