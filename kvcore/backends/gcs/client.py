@@ -77,6 +77,11 @@ class Connector(ABC):
     def link(self) -> Link:
         """What the verbs ask by, made when it is first needed."""
 
+    @property
+    @abstractmethod
+    def signs(self) -> bool:
+        """Whether there may be credentials to sign URLs with."""
+
     @abstractmethod
     def credentials(self) -> Credentials | None:
         """What URLs are signed with: those of the client, or for it; ``None`` for nobody's."""
@@ -132,8 +137,9 @@ class Configured(Connector):
         from kvcore.backends.gcs import transport
 
         given, endpoint = self._settings, self.endpoint()
-        is_secret = not given.anonymous and not (endpoint or "").startswith("http://")
-        credentials = self._signer() if is_secret else AnonymousCredentials()  # type: ignore[no-untyped-call]
+        credentials: Credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        if not given.anonymous and not self._is_emulated():
+            credentials = self._signer()
         session = transport.make_session(credentials, given.pool_size)
         client = storage.Client(
             project=given.project or getattr(credentials, "project_id", None),
@@ -155,17 +161,27 @@ class Configured(Connector):
 
     def credentials(self) -> Credentials | None:
         """What URLs are signed with."""
-        if self._settings.anonymous:
+        if not self.signs:
             return None
         load_library("google.cloud.storage", f"kvcore[{EXTRA}]")
         with self._lock:
             return self._signer()
+
+    @property
+    def signs(self) -> bool:
+        """Whether credentials were given, or the machine may have some."""
+        given = self._settings
+        has_own = given.credentials is not None or given.credentials_json is not None
+        return has_own or not (given.anonymous or self._is_emulated())
 
     def _signer(self) -> Credentials:
         """The credentials that were given, or those of the machine. Call it with the lock held."""
         if self._credentials is None:
             self._credentials = _credentials(self._settings)
         return self._credentials
+
+    def _is_emulated(self) -> bool:
+        return (self.endpoint() or "").startswith("http://")
 
     def endpoint(self) -> str | None:
         """Where the service is, if not at Google."""
@@ -204,6 +220,13 @@ class Given(Connector):
     def link(self) -> Link:
         """What the verbs ask by."""
         return self._link
+
+    @property
+    def signs(self) -> bool:
+        """Whether the client has credentials."""
+        from google.auth.credentials import AnonymousCredentials
+
+        return not isinstance(self._client._credentials, AnonymousCredentials)
 
     def credentials(self) -> Credentials | None:
         """What URLs are signed with."""

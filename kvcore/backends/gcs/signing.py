@@ -51,7 +51,12 @@ class GooglePresigner(Presigner):
         expires_secs: float = EXPIRES_SECS,
         put_headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(base_url=base_url, expires_secs=expires_secs, put_headers=put_headers)
+        super().__init__(
+            base_url=base_url,
+            expires_secs=expires_secs,
+            put_headers=put_headers,
+            signs=connector.signs,
+        )
         self._connector = connector
         self._sign_as = sign_as
         self._public_endpoint = public_endpoint

@@ -24,7 +24,12 @@ from kvcore.backends.gcs.place import Place
 from kvcore.backends.gcs.urls import OPTIONS, RECIPE, bucket_name
 from kvcore.backends.objects import copy_whole, open_reader, read_whole, type_of_key
 from kvcore.backends.objects.parallel import call_each
-from kvcore.backends.objects.presigning import EXPIRES_SECS, URL_METHODS, PresigningStore
+from kvcore.backends.objects.presigning import (
+    EXPIRES_SECS,
+    UNSIGNED,
+    URL_METHODS,
+    PresigningStore,
+)
 from kvcore.contract import (
     PLAIN,
     Capabilities,
@@ -133,6 +138,8 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             properties["storage_class"] = storage_class
         self._properties = properties
         self._acl = acl
+        if not self._connector.signs:
+            self._declared = self._declared._replace(**UNSIGNED)
         self._presigner = signing.GooglePresigner(
             self._connector,
             sign_as=sign_as,

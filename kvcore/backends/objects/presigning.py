@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from kvcore.contract import KeyValueStore, PostOptions, PresignedPost, PresignedPut, UrlOptions
@@ -17,6 +18,13 @@ EXPIRES_SECS = 3600.0
 MAX_EXPIRES_SECS = 7 * 24 * 3600
 """What services take of a signature of version 4."""
 
+UNSIGNED: Mapping[str, Any] = {
+    "url_methods": frozenset({"GET", "HEAD"}),
+    "url_options": frozenset({"public"}),
+    "presign_post": False,
+}
+"""The capabilities of a store that has nothing to sign with: all its URLs are public."""
+
 _PLAIN = (UrlOptions(), UrlOptions(method="HEAD"))
 
 
@@ -26,7 +34,7 @@ class Presigner(ABC):
     With ``base_url``, where a CDN or web server has the same values, plain URLs to read from are
     ``base_url`` and the key; the others are signed for the object, whose name has the prefix, too.
     ``put_headers`` (names in lower case) are those that the store puts with; whoever puts by a URL
-    has to send them, too, and a form does.
+    has to send them, too, and a form does. Where nothing ``signs``, plain URLs are public ones.
     """
 
     def __init__(
@@ -35,7 +43,9 @@ class Presigner(ABC):
         base_url: str | None = None,
         expires_secs: float = EXPIRES_SECS,
         put_headers: Mapping[str, str] | None = None,
+        signs: bool = True,
     ) -> None:
+        self._signs = signs
         self._base_url = base_url if base_url is None or base_url.endswith("/") else f"{base_url}/"
         self._expires_secs = expires_secs
         self._put_headers = {} if put_headers is None else put_headers
@@ -66,12 +76,12 @@ class Presigner(ABC):
 
     def url(self, name: str, key: str, options: UrlOptions, store: object) -> str:
         """What ``url_for`` gives for the object of this name, which keeps the value of ``key``."""
-        base_url = self._base_url
-        if base_url is not None and (options.public or options in _PLAIN):
+        plain, base_url = options in _PLAIN, self._base_url
+        if base_url is not None and (options.public or plain):
             return base_url + quote_key(key)
         expires_secs = self._whole_secs(options.expires)
         try:
-            if options.public:
+            if options.public or (plain and not self._signs):
                 return self._public(name)
             return self._sign_url(name, options, expires_secs)
         except self._failures() as error:

@@ -106,9 +106,12 @@ class Connection(ABC):
     def client(self) -> Boto:
         """The client, made when it is first needed."""
 
+    signs: bool
+    """Whether requests are signed; else they are those of everybody."""
+
     @abstractmethod
     def credentials(self) -> Credentials | None:
-        """What the client signs with, renewed as it is; ``None`` where it is not known."""
+        """What the client signs with, renewed as it is; ``None`` if there are no keys."""
 
     @abstractmethod
     def address(self) -> tuple[str | None, str | None]:
@@ -131,6 +134,7 @@ class Configured(Connection):
         settings.check()
         self.settings = settings
         self.service = settings.service
+        self.signs = not settings.anonymous
         self._bucket = bucket
         self._create = create
         self._start()
@@ -226,6 +230,7 @@ class Given(Connection):
             (meta.endpoint_url or "").rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn"))
         )
         self.service = service or (AWS if amazon else UNKNOWN)
+        self.signs = isinstance(meta.config.signature_version, str)  # or botocore's UNSIGNED
         config = meta.config
         if config.read_timeout is None or config.connect_timeout is None:
             warnings.warn(

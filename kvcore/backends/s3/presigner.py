@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from kvcore.backends.objects.presigning import EXPIRES_SECS, URL_METHODS, Presigner, disposition
+from kvcore.backends.objects.presigning import (
+    EXPIRES_SECS,
+    UNSIGNED,
+    URL_METHODS,
+    Presigner,
+    disposition,
+)
 from kvcore.backends.s3.client import Connection
 from kvcore.backends.s3.errors import failures, told
 from kvcore.backends.s3.objects import Boto
@@ -53,9 +59,12 @@ class S3Presigner(Presigner):
         base_url: str | None = None,
         expires_secs: float = EXPIRES_SECS,
         put_headers: Mapping[str, str] | None = None,
+        signs: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(base_url=base_url, expires_secs=expires_secs, put_headers=put_headers)
+        super().__init__(
+            base_url=base_url, expires_secs=expires_secs, put_headers=put_headers, signs=signs
+        )
         self._connection = connection
         self._bucket = bucket
         self._public_endpoint = public_endpoint
@@ -120,7 +129,7 @@ class S3Presigner(Presigner):
 
     def _frozen(self) -> Frozen:
         credentials = self._connection.credentials()
-        if credentials is None or not _signs(self._connection.client()):
+        if credentials is None:
             from botocore.exceptions import NoCredentialsError
 
             raise NoCredentialsError
@@ -134,12 +143,6 @@ class S3Presigner(Presigner):
             place = place_of(client, self._bucket, self._public_endpoint)
             self._found = found = (client, place)
         return found[1]
-
-
-def _signs(client: Boto) -> bool:
-    """Whether a client signs at all: else the keys that it finds are not meant for it."""
-    # A text, or botocore's UNSIGNED, which is none.
-    return isinstance(client.meta.config.signature_version, str)
 
 
 def _query(options: UrlOptions) -> list[tuple[str, str]]:
@@ -160,8 +163,12 @@ def put_headers(given: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def signing_capabilities(bucket: str, service: Provider, *, if_absent: bool) -> dict[str, Any]:
+def signing_capabilities(
+    bucket: str, service: Provider, *, signs: bool, if_absent: bool
+) -> Mapping[str, Any]:
     """What a store of this bucket can do about URLs; ``if_absent``: if puts can be conditional."""
+    if not signs:
+        return UNSIGNED
     if bucket.endswith(_DIRECTORY_BUCKET):
         return {}
     return {
@@ -174,16 +181,15 @@ def signing_capabilities(bucket: str, service: Provider, *, if_absent: bool) -> 
 def place_of(client: Boto, bucket: str, public_endpoint: str | None = None) -> Place:
     """Where a client finds a bucket; with ``public_endpoint``, where others do.
 
-    Asked of its form for uploads: a public method that makes no request, and knows all rules of
-    endpoints (addressing styles, regions, partitions, access points).
+    Asked of its own URL: a public method that makes no request, and knows all rules of endpoints
+    (addressing styles, regions, partitions, access points).
     """
-    form = client.generate_presigned_post(Bucket=bucket, Key="key")
-    root = form["url"]
-    meta = client.meta
-    # A form of Signature Version 2 has no scope.
-    scope = form["fields"].get("x-amz-credential", "").split("/")[-3:-1]
+    url = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "key"})
+    meta, parts = client.meta, urlsplit(url)
+    root = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/key')}"
+    # Signatures of version 2 have no scope.
+    scope = dict(parse_qsl(parts.query)).get("X-Amz-Credential", "").split("/")[-3:-1]
     region, service = scope if len(scope) == 2 else (meta.region_name or "us-east-1", "s3")
-    parts = urlsplit(root)
     endpoint = urlsplit(meta.endpoint_url)
     if parts.netloc.endswith("s3.amazonaws.com") and endpoint.netloc.endswith(".amazonaws.com"):
         # By default boto3 signs for the global name, which answers for a new bucket of another

@@ -27,7 +27,7 @@ from kvcore.backends.s3.objects import Answer, Boto, Client
 from kvcore.backends.s3.presigner import S3Presigner, put_headers, signing_capabilities
 from kvcore.backends.s3.providers import DELETE, PROVIDERS
 from kvcore.backends.s3.reading import ObjectSource, read_range, stat_of
-from kvcore.backends.s3.uploading import PartWriter, Put
+from kvcore.backends.s3.uploading import AT_ONCE_BYTES, PartWriter, Put
 from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, bucket_name
 from kvcore.contract import (
     PLAIN,
@@ -129,7 +129,7 @@ class S3Store(PresigningStore, CopyMixin):
                 raise TypeError("a client has its own settings: give it them, not the store")
             self._connection = Given(client, None if provider is None else PROVIDERS[provider])
             given["endpoint"], given["region"] = self._connection.address()
-        service = self._connection.service
+        service, signs = self._connection.service, self._connection.signs
         self._conditions = Conditions.of(service, conditional, quoted=quoted_etags)
         checksum = {"ChecksumAlgorithm": checksums.upper()} if checksums in ALGORITHMS else {}
         self._put_params: dict[str, Answer] = {
@@ -148,6 +148,7 @@ class S3Store(PresigningStore, CopyMixin):
             base_url=base_url,
             expires_secs=url_expires,
             put_headers=put_headers(given),
+            signs=signs,
         )
         on_put = self._conditions.on_put
         self._declared = self._declared._replace(
@@ -155,7 +156,7 @@ class S3Store(PresigningStore, CopyMixin):
             if_present=on_put,
             if_match=on_put,
             delete_if_match=DELETE in self._conditions.decided,
-            **signing_capabilities(bucket, service, if_absent=on_put),
+            **signing_capabilities(bucket, service, signs=signs, if_absent=on_put),
         )
         self._bucket_seen = False
         self._use_keyspace(self._space(keys))
@@ -256,7 +257,14 @@ class S3Store(PresigningStore, CopyMixin):
     # Writing
 
     def _put(self, key: str, data: bytes, options: WriteOptions = PLAIN) -> None:
-        uploading.put_bytes(Put(self, key, options), data)
+        put = Put(self, key, options)
+        if len(data) > AT_ONCE_BYTES or options.conditional:
+            uploading.put_bytes(put, data)
+            return
+        try:
+            self._client().put_object(**put.params(), Body=data)
+        except failures() as error:
+            raise put.told(error) from error
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         uploading.put_file(Put(self, key, options), file)

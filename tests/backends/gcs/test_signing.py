@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google.auth import compute_engine
 from google.auth.exceptions import TransportError
@@ -36,37 +36,11 @@ from kvcore import (
     store_from_url,
 )
 from kvcore.backends.gcs import transport
+from tests.backends.gcs.conftest import EMAIL
 from tests.object_servers.gcs import GcsBucket
 
-EMAIL = "signer@kvcore-tests.iam.gserviceaccount.com"
 KEYS = ["plain", "media/2026/Übersicht 1.pdf", "a+b%20c%", "?#&=;", "😀", "~-._'()*!"]
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
-
-
-@pytest.fixture(scope="session")
-def key() -> rsa.RSAPrivateKey:
-    """The private key of the account."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(scope="session")
-def account(key: rsa.RSAPrivateKey) -> str:
-    """What Google gives for a service account."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return json.dumps(
-        {
-            "type": "service_account",
-            "project_id": "kvcore-tests",
-            "private_key_id": "1",
-            "private_key": pem.decode(),
-            "client_email": EMAIL,
-            "token_uri": "https://oauth2.googleapis.com/token",
-        }
-    )
 
 
 @pytest.fixture
@@ -423,12 +397,18 @@ def test_credentials_of_a_user(
 
 
 def test_without_credentials(make: Callable[..., GoogleCloudStore]) -> None:
-    """A public URL needs none; what is signed is refused with a way out."""
+    """All URLs are public; nothing is signed."""
     store = make(anonymous=True)
-    assert store.url_for("key", public=True) == "https://storage.googleapis.com/bucket/key"
-    for call in (store.url_for, store.presign_put, lambda key: store.presign_post(key, 1)):
-        with pytest.raises(StoreError, match="nobody signs URLs"):
-            call("key")
+    for url in (store.url_for("key"), store.url_for("key", public=True)):
+        assert url == "https://storage.googleapis.com/bucket/key"
+    calls: list[Callable[[], object]] = [
+        lambda: store.url_for("key", 60),
+        lambda: store.presign_put("key"),
+        lambda: store.presign_post("key", 1),
+    ]
+    for call in calls:
+        with pytest.raises(Unsupported):
+            call()
 
 
 # On a server

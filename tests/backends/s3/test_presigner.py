@@ -158,17 +158,32 @@ def test_credentials_are_as_fresh_as_the_sessions(client: Callable[..., Any]) ->
 
 
 def test_without_keys(client: Callable[..., Any], make: Callable[..., S3Store]) -> None:
-    """What is signed is refused with a way out; a public URL needs none."""
+    """All URLs are public, and nothing is signed with keys that happen to be around."""
     anonymous = make(access_key=None, secret_key=None, anonymous=True)
     unsigned = S3Store("bucket", client=client({"signature_version": UNSIGNED}))
     for store in (anonymous, unsigned):
         expected = "https://bucket.s3.eu-central-1.amazonaws.com/key"
-        assert store.url_for("key", public=True) == expected
-    for call in (anonymous.url_for, lambda key: anonymous.presign_post(key, 1)):
+        assert store.url_for("key", public=True) == store.url_for("key") == expected
+        assert store.capabilities.url_methods == {"GET", "HEAD"}
+        asked: dict[str, Any]
+        for asked in ({"expires": 60}, {"filename": "a"}, {"method": "PUT"}):
+            with pytest.raises(Unsupported):
+                store.url_for("key", **asked)
+        with pytest.raises(Unsupported):
+            store.presign_post("key", 1)
+
+
+def test_keys_that_are_missing(client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to give, and is ours."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    store = S3Store("bucket", client=client())
+    calls: list[Callable[[str], object]]
+    calls = [store.url_for, store.presign_put, lambda key: store.presign_post(key, 1)]
+    for call in calls:
         with pytest.raises(StoreError, match="no keys to sign with") as caught:
             call("key")
-        assert caught.value.key == "key"
-        assert caught.value.store == repr(anonymous)
+        assert (caught.value.key, caught.value.store) == ("key", repr(store))
 
 
 def test_how_long(make: Callable[..., S3Store]) -> None:
