@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from mimetypes import MimeTypes
 
 # What is compressed is of no type that a browser would open; as http.server has it.
@@ -29,7 +29,10 @@ def type_of_key(key: str) -> str | None:
     # Not the whole key: what looks like a URL ("data:,x") would be read as one.
     name = key.rpartition("/")[2]
     dot = name.find(".")
-    if dot < 0:
-        return None
-    kind, encoding = _types().guess_type(f"x{name[dot:]}")
+    return None if dot < 0 else _type_of_ending(name[dot:])
+
+
+@lru_cache(maxsize=1024)
+def _type_of_ending(ending: str) -> str | None:
+    kind, encoding = _types().guess_type(f"x{ending}")
     return _COMPRESSED.get(encoding, "application/octet-stream") if encoding else kind

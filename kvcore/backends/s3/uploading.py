@@ -29,7 +29,7 @@ PART_BYTES = 5 * MIB  # the least there is: with four of them in memory a stream
 THRESHOLD_BYTES = 16 * MIB
 CONCURRENCY = 8
 
-_AT_ONCE_BYTES = 256 * 1024  # what may go out within one time-out of the socket
+AT_ONCE_BYTES = 256 * 1024  # what may go out within one time-out of the socket
 _BUFFERED_BYTES = 15 * MIB  # parts in memory that are on their way, besides the one that is filled
 _MOST_PARTS = 10_000
 _PARTS_PER_SIZE = 2_500  # then a stream without a known end goes on in parts of twice the size
@@ -271,7 +271,7 @@ _PART_CHECKSUMS = frozenset(
 def put_bytes(put: Put, data: bytes) -> None:
     """Store a value that is in memory."""
     size, sizes = len(data), put.sizes
-    if size <= _AT_ONCE_BYTES:
+    if size <= AT_ONCE_BYTES:
         put.whole(data)
     elif size <= sizes.threshold or _goes_whole(put, size):
         put.whole(Body.of_buffers([data], size))
@@ -315,7 +315,7 @@ def _put_region(put: Put, region: Region) -> None:
     size = region.size
     if size <= put.sizes.threshold or _goes_whole(put, size):
         body = region.body(0, size)
-        put.whole(body.read() if size <= _AT_ONCE_BYTES else body)
+        put.whole(body.read() if size <= AT_ONCE_BYTES else body)
     else:
         _put_parts(put, size, put.sizes.part_of(size), region.body)
 
@@ -385,7 +385,7 @@ class Feed:
         if self.upload is not None:
             self._send_but(0)
             self.upload.complete()
-        elif self._size <= _AT_ONCE_BYTES:
+        elif self._size <= AT_ONCE_BYTES:
             self.put.whole(b"".join(self._buffers))
         else:
             self.put.whole(Body.of_buffers(self._buffers, self.put.sizes.part))

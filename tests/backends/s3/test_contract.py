@@ -9,23 +9,31 @@ from kvcore.contract import KeyValueStore
 from kvcore.testing import StoreContract
 from tests.object_servers.s3 import ACCESS_KEY, SECRET_KEY, Bucket
 
+DECIDED = "put,complete,delete"
+"""The conditions that moto decides."""
+
+
+def list_in_short_pages(store: S3Store, keys: int = 20) -> None:
+    """Have listings take more than a page, without a thousand keys."""
+
+    def ask(params: dict[str, object], **_: object) -> None:
+        params["MaxKeys"] = keys
+
+    store._client().meta.events.register("provide-client-params.s3.ListObjectsV2", ask)
+
 
 class TestOnMoto(StoreContract):
     """Made from a URL, with a prefix; a service whose conditions are trusted."""
 
-    many_keys = 1100  # a page has a thousand
     overtaken_readers_end = True
     secrets = (SECRET_KEY,)
 
     @pytest.fixture
     def store(self, bucket: Bucket) -> Iterator[KeyValueStore]:
-        url = bucket.url(
-            "some/pre",
-            conditional="put,complete,delete",
-            secret_key=SECRET_KEY,
-            access_key=ACCESS_KEY,
-        )
-        with store_from_url(url) as store:
+        keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+        with store_from_url(bucket.url("some/pre", conditional=DECIDED, **keys)) as store:
+            assert isinstance(store, S3Store)
+            list_in_short_pages(store)
             yield store
 
     def reopen(self, store: KeyValueStore) -> KeyValueStore:
