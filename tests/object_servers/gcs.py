@@ -125,7 +125,9 @@ def running() -> Iterator[GcsServer]:
                 *("-public-host", address, "-external-url", f"http://{address}"),
             ]
 
-        process = ServerProcess(command, Path(folder), ready="/_internal/healthcheck")
+        process = ServerProcess(
+            command, Path(folder), ready="/_internal/healthcheck", env={"TZ": "UTC"}
+        )
         try:
             process.start()
             server = GcsServer(f"http://{HOST}:{process.port}")

@@ -138,7 +138,6 @@ class Upload:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._conditions = target.conditions()
         self._blocks: list[bytes | memoryview] = []
         self._held = 0
         self._sent = 0
@@ -217,7 +216,7 @@ class Upload:
             predefined_acl=self._target.acl,
             timeout=timeout,
             retry=None,
-            **self._conditions,
+            **self._target.conditions(),
         )
         return url
 

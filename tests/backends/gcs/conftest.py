@@ -1,15 +1,49 @@
 """A server for all tests of this folder, behind a front, and a bucket for each."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
+from google.oauth2.service_account import Credentials
 
 from tests.backends.gcs.front import Front
 from tests.object_servers.gcs import GcsBucket, GcsServer, running
+
+EMAIL = "signer@kvcore-tests.iam.gserviceaccount.com"
+KEY_ID = "the-id-of-a-key"
+
+
+@pytest.fixture(scope="session")
+def key() -> rsa.RSAPrivateKey:
+    """The private key of the account."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="session")
+def account(key: rsa.RSAPrivateKey) -> str:
+    """What Google gives for a service account."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "kvcore-tests",
+            "private_key_id": KEY_ID,
+            "private_key": pem.decode(),
+            "client_email": EMAIL,
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+    )
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +79,25 @@ def front(gcs_front: Front) -> Iterator[Front]:
 class Place:
     """A bucket behind the front."""
 
-    def __init__(self, bucket: GcsBucket, front: Front) -> None:
+    def __init__(self, bucket: GcsBucket, front: Front, account: str) -> None:
         self.bucket = bucket
         self.front = front
+        self.account = account
         self._client: Client | None = None
 
     def url(self, prefix: str = "", **options: Any) -> str:
         """The URL of a store."""
-        query = urlencode({"endpoint": self.front.endpoint, **options})
+        query = urlencode({"endpoint": self.front.endpoint, **options}, quote_via=quote)
         return f"gcs://{self.bucket.name}/{prefix}?{query}"
 
     def client(self) -> Client:
-        """A client of Google's, to be passed in."""
+        """A client of Google's, to be passed in: it can sign, and sends no token."""
         if self._client is None:
-            options = {"api_endpoint": self.front.endpoint}
             self._client = Client(
-                "project", credentials=AnonymousCredentials(), client_options=options
+                "project",
+                credentials=Credentials.from_service_account_info(json.loads(self.account)),
+                _http=AuthorizedSession(AnonymousCredentials()),
+                client_options={"api_endpoint": self.front.endpoint},
             )
         return self._client
 
@@ -71,8 +108,8 @@ class Place:
 
 
 @pytest.fixture
-def place(bucket: GcsBucket, front: Front) -> Iterator[Place]:
+def place(bucket: GcsBucket, front: Front, account: str) -> Iterator[Place]:
     """Where stores of a test keep their values."""
-    place = Place(bucket, front)
+    place = Place(bucket, front, account)
     yield place
     place.close()

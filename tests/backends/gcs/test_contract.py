@@ -1,20 +1,24 @@
-"""The suite on GoogleCloudStore: by URL and by client, in threads, in stacks, with a prefix."""
+"""The suite on GoogleCloudStore: by URL with a prefix, by a client, and awaited in threads."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
-from kvcore import AsyncStore, GoogleCloudStore, KeyValueStore, PrefixDecorator, store_from_url
-from kvcore.testing import BlockingStore, StoreContract
-from tests.backends.gcs.conftest import Place
+from kvcore import AsyncStore, GoogleCloudStore, KeyValueStore, store_from_url
+from kvcore.testing import BlockingStore, Clock, StoreContract, StoreMachine
+from tests.backends.gcs.conftest import KEY_ID, Place
+from tests.soak import count
 
 
 class OnGoogle(StoreContract):
     """Subclasses say how the store gets to the bucket."""
 
-    keys = "strict"
-    prefix = ""
+    overtaken_readers_end = True
+    secrets = (KEY_ID,)
+    keys = "path"
+    prefix = "media/a-"
 
     @pytest.fixture
     def store(self, place: Place) -> Iterator[KeyValueStore]:
@@ -24,14 +28,15 @@ class OnGoogle(StoreContract):
             yield store
 
     def open(self) -> Any:
-        return store_from_url(self._place.url(self.prefix, keys=self.keys))
+        options = {"keys": self.keys, "credentials_json": self._place.account}
+        return store_from_url(self._place.url(self.prefix, **options))
 
     def reopen(self, store: KeyValueStore) -> Any:
         return self.open()
 
     def plant(self, store: KeyValueStore, name: str, data: bytes) -> None:
         """A foreign object."""
-        if name not in {".", ".."} and len(f"{self.prefix}{name}".encode()) <= 1024:
+        if len(f"{self.prefix}{name}".encode()) <= 1024:
             self._place.bucket.put(f"{self.prefix}{name}", data)
 
 
@@ -39,19 +44,19 @@ class TestGoogle(OnGoogle):
     pass
 
 
-class TestGoogleWithPrefix(OnGoogle):
-    keys = "path"
-    prefix = "media/a-"
-
-
 class TestGoogleByClient(OnGoogle):
-    keys = "path"
+    keys = "strict"
+    prefix = ""
     pickles = False
 
     def open(self) -> Any:
         return GoogleCloudStore(
             self._place.bucket.name, client=self._place.client(), keys=self.keys
         )
+
+    def plant(self, store: KeyValueStore, name: str, data: bytes) -> None:
+        if name not in {".", ".."}:  # the service has no such names
+            super().plant(store, name, data)
 
 
 class TestGoogleInThreads(OnGoogle):
@@ -62,8 +67,24 @@ class TestGoogleInThreads(OnGoogle):
         return BlockingStore(AsyncStore(super().open()), store._runner)
 
 
-class TestGoogleInStack(OnGoogle):
-    keys = "path"
+SETTINGS = hypothesis.settings(
+    max_examples=count(8, 1000),
+    stateful_step_count=count(20, 50),
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 
-    def open(self) -> Any:
-        return PrefixDecorator("deep/", super().open())
+
+def test_a_bucket_is_a_dict(place: Place) -> None:
+    """Whatever is done with it, and in what order."""
+
+    class Machine(StoreMachine):
+        def make_store(self, clock: Clock) -> KeyValueStore:
+            store = self.reopen(None)
+            store.delete_many(store.keys())
+            return store
+
+        def reopen(self, store: KeyValueStore | None) -> KeyValueStore:
+            return store_from_url(place.url("x/", keys="path"))
+
+    hypothesis.stateful.run_state_machine_as_test(Machine, settings=SETTINGS)
