@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from kvcore import (
-    PLAIN,
-    DictStore,
-    InvalidValue,
-    Reader,
-    Stat,
-    StoreError,
-    Writer,
-)
+from kvcore import PLAIN, DictStore, InvalidValue, Reader, Stat, StoreError, Writer
 from kvcore.contract.streams import (
     CheckedSource,
     as_bytes,

@@ -16,12 +16,7 @@ from kvcore import (
     WebFilesystemStore,
 )
 from kvcore.decorators.hmac_frames import FRAME_BYTES
-from kvcore.errors import (
-    InvalidKey,
-    StoreError,
-    Unsupported,
-    VerificationError,
-)
+from kvcore.errors import InvalidKey, StoreError, Unsupported, VerificationError
 from kvcore.testing import DribblingFile, FaultyStore
 from tests.decorators.stores import Endless, Sink, little_memory
 from tests.decorators.values import SECRET, SIZES, value

@@ -6,20 +6,9 @@ from typing import Any
 
 import pytest
 
-from kvcore import (
-    DictStore,
-    HMACDecorator,
-    KeyValueStore,
-    PrefixDecorator,
-    URLEncodeKeysDecorator,
-)
+from kvcore import DictStore, HMACDecorator, KeyValueStore, PrefixDecorator, URLEncodeKeysDecorator
 from kvcore.decorators.hmac_frames import FRAME_BYTES
-from kvcore.errors import (
-    KeyExists,
-    KeyNotFound,
-    PreconditionFailed,
-    VerificationError,
-)
+from kvcore.errors import KeyExists, KeyNotFound, PreconditionFailed, VerificationError
 from kvcore.testing import DribblingFile
 from tests.decorators.values import SECRET, SIZES, value
 

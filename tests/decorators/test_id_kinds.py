@@ -18,9 +18,7 @@ from kvcore import (
     UUIDDecorator,
     content_id,
 )
-from kvcore.errors import (
-    KeyExists,
-)
+from kvcore.errors import KeyExists
 from kvcore.testing import Clock, DribblingFile
 from tests.decorators.values import PUTS, VALUE
 
