@@ -64,7 +64,7 @@ def check(store: KeyValueStore, write: bool, as_json: bool) -> None:
             outcome = "ok" if probe.problem is None else f"FAILED: {plain(probe.problem)}"
             click.echo(f"{probe.what:40} {probe.millisecs:8.2f} ms  {outcome}")
 
-    try_out(store, write=write, tell=tell)
+    notes = try_out(store, write=write, tell=tell)
     if as_json:
         urls = {"url_methods": sorted(can.url_methods), "url_options": sorted(can.url_options)}
         write_json(
@@ -74,6 +74,8 @@ def check(store: KeyValueStore, write: bool, as_json: bool) -> None:
                 "probes": [probe._asdict() for probe in probes],
             }
         )
+    for advice in notes:
+        click.echo(f"\n{plain(advice)}", err=as_json)
     if probes[0].problem is not None:
         click.get_current_context().exit(NO_STORE)
     if any(probe.problem is not None for probe in probes):
@@ -89,12 +91,15 @@ def _table(can: Capabilities) -> Iterator[str]:
     yield f"{'yes' if methods else ' - '}  {'url_for':16} {urls}"
 
 
-def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object]) -> None:
+def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object]) -> list[str]:
     """Try what the store should be able to do, first of all whether it can be reached.
+
+    Returns what is worth to be said of its options.
 
     >>> from kvcore import DictStore
     >>> store, probes = DictStore(), []
     >>> try_out(store, write=True, tell=probes.append)
+    []
     >>> [probe.what for probe in probes if probe.problem]
     []
     >>> store.keys()
@@ -103,8 +108,9 @@ def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object
     key = f"kvcore-check-{random_id()}"
     first = _probe("look for a key", lambda: key not in store)
     tell(first)
+    notes: list[str] = []
     if first.problem is not None:
-        return
+        return notes
     if store.capabilities.list:
         tell(_probe("list the first key", lambda: next(store.iter_keys(), "")))
     if write:
@@ -114,6 +120,14 @@ def try_out(store: KeyValueStore, *, write: bool, tell: Callable[[Probe], object
         finally:
             tell(_probe("delete the value", lambda: store.delete(key)))
             tell(_probe("see that it is gone", lambda: key not in store))
+
+        def ask() -> None:
+            advice = store._advice(f"{key}-options")
+            if advice is not None:
+                notes.append(advice)
+
+        tell(_probe("see whether the options fit", ask))
+    return notes
 
 
 def _attempts(store: KeyValueStore, key: str) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -392,6 +392,14 @@ class Hooks(ABC):
         """
         return None
 
+    def _advice(self, key: str) -> str | None:
+        """Try at ``key``, where nothing is, what the place can do, and leave nothing there.
+
+        Returns a sentence on which options would make more of it, or ``None``; raises `StoreError`
+        if options promise what the place does not hold. For ``kvcore check --write``.
+        """
+        return None
+
     def _place(self) -> tuple[object, str]:
         """Where the values are: equal for stores that share them; and what goes before the keys.
 

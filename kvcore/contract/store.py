@@ -28,6 +28,7 @@ verb                                  hook                        default
 ``local_path``                        ``_local_path``             needs the capability
 ``close``                             ``_close``                  nothing
 ``copy_store``, ``kvcore gc``         ``_place _sweep``           the URL; nothing is left behind
+``kvcore check``                      ``_advice``                 there is none
 ``copy_store``: many at a time        ``_iter_sizes _fetch_many   ``iter_stats``; one by one;
                                       _put_each``                 ``_put_many``
 ``copy_store``: the same bytes?       ``_fingerprint``            reads them

@@ -260,6 +260,9 @@ class StoreDecorator(KeyValueStore):
     def _sweep(self, older_than_secs: float) -> int | None:
         return self._through_all(self._inner._sweep, older_than_secs)
 
+    def _advice(self, key: str) -> str | None:
+        return self._through(self._inner._advice, key)
+
     def _place(self) -> tuple[object, str]:
         return self._inner._place()
 
