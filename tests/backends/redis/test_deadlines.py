@@ -112,24 +112,33 @@ def stopped() -> Iterator[RedisServer]:
 
 def test_who_waits_for_a_connection_waits_no_longer(stopped: RedisServer) -> None:
     """One after the other gets the only connection, whose server hangs: all end in time."""
-    with store_from_url(stopped.url(deadline=0.5, max_connections=1)) as store:
+    with store_from_url(stopped.url(deadline=1, max_connections=1)) as store:
         store.put("key", b"1")
         refused: list[str] = []
+        waited: list[float] = []
 
         def get() -> None:
+            start = time.monotonic()
             try:
                 store.get("key")
             except StoreTimeout as error:
                 refused.append(error.message)
+            waited.append(time.monotonic() - start)
 
-        threads = [threading.Thread(target=get) for _ in range(4)]
-        with stopped.stopped():
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(20)
-        assert len(refused) == 4
-        assert not [text for text in refused if "write" in text]
+        for _ in range(3):  # the machine may be busy with something else
+            refused.clear()
+            waited.clear()
+            threads = [threading.Thread(target=get) for _ in range(4)]
+            with stopped.stopped():
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(20)
+            assert len(refused) == 4
+            assert not [text for text in refused if "write" in text]
+            if max(waited) < 1.5:  # whoever came second would need until 2
+                break
+        assert max(waited) < 1.5
         assert store.get("key") == b"1"
 
 
