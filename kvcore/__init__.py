@@ -67,6 +67,11 @@ if TYPE_CHECKING:
     from kvcore.errors import PartialFailure as PartialFailure
     from kvcore.errors import PreconditionFailed as PreconditionFailed
     from kvcore.errors import ReadOnly as ReadOnly
+    from kvcore.errors import SessionError as SessionError
+    from kvcore.errors import SessionNotLoaded as SessionNotLoaded
+    from kvcore.errors import SessionNotSerializable as SessionNotSerializable
+    from kvcore.errors import SessionTooLarge as SessionTooLarge
+    from kvcore.errors import SessionUnavailable as SessionUnavailable
     from kvcore.errors import StoreError as StoreError
     from kvcore.errors import StoreTimeout as StoreTimeout
     from kvcore.errors import Unsupported as Unsupported
@@ -85,6 +90,11 @@ if TYPE_CHECKING:
     from kvcore.keys import VALID_KEY_RE as VALID_KEY_RE
     from kvcore.keys import VALID_KEY_REGEXP as VALID_KEY_REGEXP
     from kvcore.keys import KeySpace as KeySpace
+    from kvcore.sessions import AsyncSessions as AsyncSessions
+    from kvcore.sessions import CookiePolicy as CookiePolicy
+    from kvcore.sessions import Session as Session
+    from kvcore.sessions import SessionPolicy as SessionPolicy
+    from kvcore.sessions import Sessions as Sessions
     from kvcore.ttl import FOREVER as FOREVER
     from kvcore.ttl import NOT_SET as NOT_SET
     from kvcore.ttl import TtlSecs as TtlSecs
@@ -156,6 +166,11 @@ _HOMES = {
         "PartialFailure",
         "PreconditionFailed",
         "ReadOnly",
+        "SessionError",
+        "SessionNotLoaded",
+        "SessionNotSerializable",
+        "SessionTooLarge",
+        "SessionUnavailable",
         "StoreError",
         "StoreTimeout",
         "Unsupported",
@@ -166,6 +181,7 @@ _HOMES = {
     ),
     "kvcore.ids": ("Template", "content_hash", "content_id", "random_id", "uuid4", "uuid7"),
     "kvcore.keys": ("PATH", "STRICT", "VALID_KEY_RE", "VALID_KEY_REGEXP", "KeySpace"),
+    "kvcore.sessions": ("AsyncSessions", "CookiePolicy", "Session", "SessionPolicy", "Sessions"),
     "kvcore.ttl": ("FOREVER", "NOT_SET", "TtlSecs"),
     "kvcore.uploads": ("AsyncUploader", "StoredFile", "Uploader"),
 }

@@ -16,6 +16,11 @@
     ├── UploadRefused          (ValueError)        an upload breaks a rule; nothing was stored
     │   ├── UploadTooLarge                         it has more than max_bytes
     │   └── UploadTypeRefused                      its bytes are of a type that is not wanted
+    ├── SessionError                               a session cannot do what was asked
+    │   ├── SessionTooLarge    (ValueError)        it would have more than max_bytes
+    │   ├── SessionNotSerializable (TypeError)     it holds what cannot be stored
+    │   ├── SessionNotLoaded   (RuntimeError)      its load has to be awaited first
+    │   └── SessionUnavailable (StoreError)        its store failed, so it takes nothing
     ├── VerificationError                          a value was changed behind our back
     ├── ConfigError            (ValueError)        a URL, option or settings entry is wrong
     └── MissingDependency      (ImportError)       an optional library is not installed
@@ -177,6 +182,37 @@ class UploadTypeRefused(UploadRefused):
     ) -> None:
         super().__init__(message, key=key, store=store)
         self.content_type = content_type
+
+
+class SessionError(KvcoreError):
+    """A session cannot do what was asked."""
+
+
+class SessionTooLarge(SessionError, ValueError):
+    """The session would have more than ``max_bytes`` bytes. It was not saved."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        key: str | None = None,
+        store: object = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message, key=key, store=store)
+        self.max_bytes = max_bytes
+
+
+class SessionNotSerializable(SessionError, TypeError):
+    """The session holds a value of a type that cannot be stored. It was not saved."""
+
+
+class SessionNotLoaded(SessionError, RuntimeError):
+    """The session was used before its load was awaited."""
+
+
+class SessionUnavailable(SessionError, StoreError):
+    """The store could not be asked for the session, so it looks empty and takes nothing."""
 
 
 class VerificationError(KvcoreError):

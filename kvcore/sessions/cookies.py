@@ -1,0 +1,119 @@
+"""The cookie of a session, and what its response tells caches: pure functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from kvcore.errors import ConfigError
+
+SameSite = Literal["Lax", "Strict", "None"]
+
+# RFC 6265, section 4.1.1: a name is a token of RFC 9110; values of attributes have no ";".
+_is_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_is_attribute = re.compile(r"[\x20-\x3a\x3c-\x7e]*").fullmatch
+_GONE = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+@dataclass(frozen=True, slots=True)
+class CookiePolicy:
+    """The attributes of the cookie. Raises `ConfigError` for what browsers would refuse.
+
+    >>> CookiePolicy("__Host-session").header("abc")
+    '__Host-session=abc; Path=/; Secure; HttpOnly; SameSite=Lax'
+    >>> CookiePolicy("__Host-session", path="/app")
+    Traceback (most recent call last):
+        ...
+    kvcore.errors.ConfigError: a cookie '__Host-...' is secure, has the path / and no domain
+    """
+
+    name: str = "session"
+    domain: str | None = None
+    path: str = "/"
+    secure: bool = True
+    httponly: bool = True
+    samesite: SameSite | None = "Lax"
+    partitioned: bool = False
+
+    def __post_init__(self) -> None:
+        if _is_name(self.name) is None:
+            raise ConfigError(f"this is no name of a cookie: {self.name!r}")
+        for what in (self.domain, self.path):
+            if what is not None and _is_attribute(what) is None:
+                raise ConfigError(f"the domain and the path of a cookie have no {what!r}")
+        if self.samesite not in ("Lax", "Strict", "None", None):
+            raise ConfigError(f"samesite is 'Lax', 'Strict', 'None' or None, not {self.samesite!r}")
+        prefix = self.name.lower()  # browsers compare it so, RFC 6265bis, section 4.1.3
+        if prefix.startswith("__host-") and not (
+            self.secure and self.path == "/" and not self.domain
+        ):
+            raise ConfigError("a cookie '__Host-...' is secure, has the path / and no domain")
+        if prefix.startswith("__secure-") and not self.secure:
+            raise ConfigError("a cookie '__Secure-...' is secure")
+        if self.partitioned and not self.secure:
+            raise ConfigError("a partitioned cookie is secure")
+        if self.samesite == "None" and not self.secure:
+            raise ConfigError("a cookie with samesite='None' is secure")
+
+    def header(
+        self, value: str, max_age_secs: float | None = None, *, now: float | None = None
+    ) -> str:
+        """What follows ``Set-Cookie:``; without ``max_age_secs`` it ends with the browser.
+
+        With ``now`` (seconds since 1970) also as a date, for clients that know no Max-Age.
+        """
+        parts = [f"{self.name}={value}"]
+        if max_age_secs is not None:
+            if now is not None:
+                when = datetime.fromtimestamp(now + max_age_secs, UTC)
+                parts.append(f"Expires={when:%a, %d %b %Y %H:%M:%S GMT}")
+            parts.append(f"Max-Age={int(max_age_secs)}")
+        return "; ".join([*parts, *self._attributes()])
+
+    def deletion(self) -> str:
+        """What follows ``Set-Cookie:`` to delete it; with all attributes, or it would stay."""
+        return "; ".join([f"{self.name}=", f"Expires={_GONE}", "Max-Age=0", *self._attributes()])
+
+    def _attributes(self) -> list[str]:
+        return [
+            *([f"Domain={self.domain}"] if self.domain else []),
+            f"Path={self.path}",
+            *(["Secure"] if self.secure else []),
+            *(["HttpOnly"] if self.httponly else []),
+            *([f"SameSite={self.samesite}"] if self.samesite else []),
+            *(["Partitioned"] if self.partitioned else []),
+        ]
+
+
+def varying(vary: str | None) -> str:
+    """The header ``Vary`` of a response that depends on the session.
+
+    >>> varying(None), varying("Accept-Encoding"), varying("accept, cookie"), varying("*")
+    ('Cookie', 'Accept-Encoding, Cookie', 'accept, cookie', '*')
+    """
+    names = [name.strip() for name in (vary or "").split(",") if name.strip()]
+    if "*" in names or "cookie" in map(str.lower, names):
+        return ", ".join(names)
+    return ", ".join([*names, "Cookie"])
+
+
+def private(cache_control: str | None) -> str:
+    """The header ``Cache-Control`` of a response that sets a cookie: for this visitor alone.
+
+    A shared cache would hand the cookie to others (RFC 9111, section 7.3).
+
+    >>> private(None), private("public, max-age=60, s-maxage=600"), private("no-store")
+    ('private', 'max-age=60, private', 'no-store')
+    """
+    told = [part.strip() for part in (cache_control or "").split(",") if part.strip()]
+    names = [part.partition("=")[0].lower() for part in told]
+    kept = [
+        part
+        for part, name in zip(told, names, strict=True)
+        if name not in ("public", "s-maxage") and not part.lower().startswith("private=")
+    ]
+    if "no-store" not in names and "private" not in map(str.lower, kept):
+        kept.append("private")
+    return ", ".join(kept)

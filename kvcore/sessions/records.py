@@ -1,0 +1,84 @@
+"""How a session lies in the store: a line that names the format, a line of facts, the content.
+
+::
+
+    kvcore-session 1
+    1795434000.0 1795434600.0 1796643600.0 {"user":"7"}
+    {"cart":["tea"]}
+
+The facts are when it began, was seen and expires, and what else there is, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, NamedTuple
+
+_FIRST_LINE = b"kvcore-session 1\n"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Record(NamedTuple):
+    """One version of a stored session. Times are seconds since 1970, UTC."""
+
+    created: float
+    """When it began; for one that is logged in, when that was."""
+    seen: float
+    """When this version was written."""
+    expires: float
+    """When it ends unless it is used before, as far as known when it was written."""
+    content: bytes = b"{}"
+    """What the serializer made."""
+    user: str | None = None
+    """Whose it is."""
+    notes: Mapping[str, str] = {}
+    moved_to: str | None = None
+    """The handle of the session that took the place of this one."""
+
+    def encode(self) -> bytes:
+        """The bytes that are stored."""
+        rest: dict[str, object] = {}
+        if self.user is not None:
+            rest["user"] = self.user
+        if self.notes:
+            rest["notes"] = dict(self.notes)
+        if self.moved_to is not None:
+            rest["moved_to"] = self.moved_to
+        facts = f"{self.created!r} {self.seen!r} {self.expires!r} {_encode(rest) if rest else '{}'}"
+        return b"%b%b\n%b" % (_FIRST_LINE, facts.encode(), self.content)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Record:
+        """Raises ``ValueError`` for bytes that are no record of a version that we know.
+
+        >>> Record.decode(b"garbage")
+        Traceback (most recent call last):
+            ...
+        ValueError: this is no session of a version that is known here
+        """
+        if not data.startswith(_FIRST_LINE):
+            raise ValueError("this is no session of a version that is known here")
+        end = data.index(b"\n", len(_FIRST_LINE))
+        created, seen, expires, rest = data[len(_FIRST_LINE) : end].split(b" ", 3)
+        times = float(created), float(seen), float(expires)
+        if not isfinite(sum(times)):
+            raise ValueError("the times of this session are no numbers")
+        record = cls(*times, data[end + 1 :])
+        return record if rest == b"{}" else record._with(rest)
+
+    def _with(self, rest: bytes) -> Record:
+        try:
+            facts = json.loads(rest)
+            return self._replace(
+                user=_text(facts.get("user")),
+                notes={str(key): str(note) for key, note in facts.get("notes", {}).items()},
+                moved_to=_text(facts.get("moved_to")),
+            )
+        except (TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("the facts of this session are not readable") from error
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever JSON holds
+    return None if value is None else str(value)

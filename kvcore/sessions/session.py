@@ -1,0 +1,186 @@
+"""`Session`: what a view holds. It is read from the store when it is first touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from kvcore.errors import SessionUnavailable, StoreError
+from kvcore.sessions.shelf import Found
+
+_UNCHANGING = frozenset({str, int, float, bool, type(None), bytes, datetime, UUID})
+
+
+class Stored(NamedTuple):
+    """Where a session lies."""
+
+    id: str
+    found: Found
+
+
+class Session(MutableMapping[str, Any]):
+    """What belongs to one visitor: text keys, and values that the serializer knows.
+
+    Used as a dict. The first touch (``in``, ``len`` and iteration count) reads it from the store;
+    saving writes it if its content changed, however deep. Not shared between threads: each
+    request has its own.
+    """
+
+    accessed = False  # Flask sets it when it hands the session out; a touch is another thing
+
+    def __init__(self, cookie: str | None, load: Callable[[Session], None]) -> None:
+        self._cookie = cookie  # as it came, not checked yet
+        self._load = load
+        self._content: dict[str, Any] | None = None
+        self._stored: Stored | None = None
+        self._notes: dict[str, str] = {}
+        self._touched = False
+        self._changeable = False  # whether something may have changed since it was loaded
+        self._cleared = False
+        self._destroyed = False
+        self._regenerate = False
+        self._grace_secs = 0.0
+        self._failure: StoreError | None = None
+
+    # What is set by who loads and saves
+
+    def _begin(self, failure: StoreError | None = None) -> None:
+        """Nothing is stored for this visitor, or nobody can tell."""
+        self._content = {}
+        self._stored = None
+        self._failure = failure
+
+    def _adopt(self, stored: Stored, content: dict[str, Any]) -> None:
+        """This is what was found in the store, or has just been saved there."""
+        self._content = content
+        self._stored = stored
+        self._notes = dict(stored.found.record.notes)
+        self._cleared = self._destroyed = self._regenerate = False
+
+    def _ready(self) -> dict[str, Any]:
+        self._touched = True
+        if self._content is None:
+            self._load(self)
+            assert self._content is not None
+        return self._content
+
+    def _writable(self) -> dict[str, Any]:
+        content = self._ready()
+        if self._failure is not None:
+            raise SessionUnavailable(
+                "the store of the sessions failed, so nothing can be kept in this one; try again"
+            ) from self._failure
+        self._changeable = True
+        return content
+
+    def _lend(self, value: Any) -> Any:  # noqa: ANN401  # whatever was stored
+        """What is given out may be changed out there, unless it is of a type that cannot."""
+        if type(value) not in _UNCHANGING:
+            self._changeable = True
+        return value
+
+    # What it knows of itself
+
+    @property
+    def touched(self) -> bool:
+        """Whether the response depends on the session: then it says ``Vary: Cookie``."""
+        return self._touched
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it was read from the store; to ask is no touch."""
+        return self._content is not None
+
+    @property
+    def new(self) -> bool:
+        """Whether nothing is stored for this visitor yet. Reads the session."""
+        self._ready()
+        return self._stored is None
+
+    @property
+    def available(self) -> bool:
+        """Whether the store could be asked; else the session is empty and takes nothing."""
+        self._ready()
+        return self._failure is None
+
+    @property
+    def handle(self) -> str | None:
+        """What lists and events call this session; ``None`` until it is saved. Not its id."""
+        self._ready()
+        return None if self._stored is None else self._stored.found.handle
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Text to show in a list of sessions, such as ``{"browser": "Firefox on Linux"}``.
+
+        Saved with the session; change it freely. Not part of the content.
+        """
+        self._ready()
+        self._changeable = True
+        return self._notes
+
+    # What ends or renames it
+
+    def clear(self) -> None:
+        """Forget everything, also what other requests are writing at this moment."""
+        self._writable().clear()
+        self._cleared = True
+
+    def destroy(self) -> None:
+        """End the session: its id is dead, and so is whatever other requests write to it.
+
+        What is set afterwards begins a new session, under a new id.
+        """
+        self.clear()
+        self._notes = {}
+        self._destroyed = True
+
+    def regenerate(self, *, grace_secs: float = 0.0) -> None:
+        """Go on under another id; the old one is dead as soon as the new one is saved.
+
+        For ``grace_secs`` it still leads to the session, for requests that were under way with
+        it. When who is logged in changes, there is no grace.
+        """
+        self._writable()
+        self._regenerate = True
+        self._grace_secs = grace_secs
+
+    # The mapping
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # whatever was stored
+        return self._lend(self._ready()[key])
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self._writable()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._writable()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._ready()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ready())
+
+    def __len__(self) -> int:
+        return len(self._ready())
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401  # as that of dicts
+        """The value, or the default."""
+        return self._lend(self._ready().get(key, default))
+
+    def copy(self) -> dict[str, Any]:
+        """The content as a dict of its own."""
+        return dict(self.items())
+
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
+        self.update(other)
+        return self
+
+    def __repr__(self) -> str:
+        if self._content is None:
+            return f"<{type(self).__name__} not loaded>"
+        state = "new" if self._stored is None else "stored"
+        return f"<{type(self).__name__} {state}, {len(self._content)} keys>"

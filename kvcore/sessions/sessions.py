@@ -1,0 +1,310 @@
+"""`Sessions` and `AsyncSessions`: the sessions of an application in a store."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar, overload
+
+from kvcore.aio import AsyncKeyValueStore, InlineStore, run_inline
+from kvcore.contract import KeyValueStore
+from kvcore.errors import (
+    KeyNotFound,
+    PreconditionFailed,
+    SessionNotLoaded,
+    StoreError,
+    VerificationError,
+)
+from kvcore.sessions.events import (
+    PruneReport,
+    SessionEvent,
+    SessionRejected,
+    SessionRevoked,
+    SessionStoreFailed,
+    SessionUnknown,
+    SessionUnreadable,
+    log,
+)
+from kvcore.sessions.ids import SignedIds, handle_of
+from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.saving import Saved, Saving
+from kvcore.sessions.serializing import Serializer, TaggedJSON
+from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.shelf import Shelf
+from kvcore.sessions.users import SessionInfo, UserSessions, info
+from kvcore.signing import Secret
+
+_Store = TypeVar("_Store", KeyValueStore, AsyncKeyValueStore)
+_Session = TypeVar("_Session", bound=Session)
+
+_is_handle = re.compile("[0-9a-f]{64}").fullmatch
+
+
+class Ids(Protocol):
+    """Makes and reads ids: see `SignedIds`."""
+
+    def new(self) -> str:
+        """An id that nobody can guess."""
+        ...
+
+    def cookie_for(self, session_id: str, /) -> str:
+        """The value of its cookie."""
+        ...
+
+    def read(self, cookie: str, /) -> str | None:
+        """The id in a cookie of ours, or ``None``; without asking the store."""
+        ...
+
+
+class _Sessions(Generic[_Store]):
+    def __init__(
+        self,
+        store: _Store,
+        ids: Ids | Secret | Sequence[Secret],
+        *,
+        policy: SessionPolicy | None = None,
+        serializer: Serializer | None = None,
+        clock: Callable[[], float] = time.time,
+        on_event: Callable[[SessionEvent], object] = log,
+    ) -> None:
+        self.store: _Store = store
+        self.policy: SessionPolicy = SessionPolicy() if policy is None else policy
+        is_secret = isinstance(ids, str | bytes | bytearray | Sequence)
+        self.ids: Ids = SignedIds(ids) if is_secret else ids  # type: ignore[arg-type, assignment]
+        self._serializer: Serializer = TaggedJSON() if serializer is None else serializer
+        self._shelf = Shelf(self.policy, clock, on_event)
+        self._users = UserSessions(self._shelf)
+        self._saving = Saving(self._shelf, self._users, self._serializer, self.ids.new)
+
+    @property
+    def merges(self) -> bool:
+        """Whether what two requests change at the same time is kept of both, in any case.
+
+        A store without ``capabilities.if_match`` is asked again before each write; then one of
+        two writes within the same moment can be lost.
+        """
+        return self.store.capabilities.if_match
+
+    @property
+    def stays_ended(self) -> bool:
+        """Whether no request that is under way can bring back a session that was ended.
+
+        Without ``capabilities.if_present`` and ``if_match`` it can within a moment, as above.
+        """
+        can = self.store.capabilities
+        return can.if_match or can.if_present
+
+    def _id_in_cookie(self, session: Session) -> str | None:
+        """The id to ask the store for; where there is none, the session begins."""
+        cookie = session._cookie
+        session_id = None if cookie is None else self.ids.read(cookie)
+        if session_id is None:
+            if cookie is not None:
+                self._shelf.tell(SessionRejected())
+            session._begin()
+        return session_id
+
+    async def _load(self, store: AsyncKeyValueStore, session: Session, session_id: str) -> None:
+        handle = handle_of(session_id)
+        try:
+            found = await self._shelf.fetch(store, handle)
+            if found is None:
+                session._begin()
+            else:
+                content = self._serializer.loads(found.record.content)
+                session._adopt(Stored(session_id, found), content)
+        except KeyNotFound:
+            self._shelf.tell(SessionUnknown(handle))
+            session._begin()
+        except (ValueError, VerificationError) as error:
+            self._shelf.tell(SessionUnreadable(handle, type(error).__name__))
+            session._begin()
+        except StoreError as error:
+            if self.policy.on_store_error == "raise":
+                raise
+            self._shelf.tell(SessionStoreFailed(handle, type(error).__name__))
+            session._begin(error)
+
+    def cookie_for(self, session_id: str) -> str:
+        """The value of the cookie for an id that `Saved` tells."""
+        return self.ids.cookie_for(session_id)
+
+    async def _sessions_for(
+        self, store: AsyncKeyValueStore, user: str, current: Session | None
+    ) -> list[SessionInfo]:
+        handle = None if current is None else current.handle
+        return await self._users.infos(store, user, handle)
+
+    async def _revoke(self, store: AsyncKeyValueStore, handle: str, user: str | None) -> bool:
+        if _is_handle(handle) is None:
+            return False
+        found = await self._shelf.find(store, handle)
+        if found is None or (user is not None and found.record.user != user):
+            return False
+        await self._shelf.remove_any(store, found.handle)
+        if found.record.user is not None:
+            await self._users.drop(store, found.record.user, {found.handle})
+        self._shelf.tell(SessionRevoked(found.handle))
+        return True
+
+    async def _revoke_user(self, store: AsyncKeyValueStore, user: str, keep: Session | None) -> int:
+        return await self._users.revoke(store, user, None if keep is None else keep.handle)
+
+    async def _list(self, store: AsyncKeyValueStore, limit: int) -> list[SessionInfo]:
+        found: list[SessionInfo] = []
+        async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
+            async for key in keys:
+                if len(found) >= limit:
+                    break
+                handle = key[len(self.policy.prefix) :]
+                one = await self._shelf.find(store, handle) if _is_handle(handle) else None
+                if one is not None and one.handle == handle:
+                    found.append(info(one))
+        return found
+
+    async def _prune(self, store: AsyncKeyValueStore) -> PruneReport:
+        removed = kept = unreadable = 0
+        async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
+            async for key in keys:
+                handle = key[len(self.policy.prefix) :]
+                if self._users.is_list(key):
+                    await self._users.clean(store, key)
+                elif _is_handle(handle):
+                    try:
+                        if await self._shelf.remove_if_over(store, handle):
+                            removed += 1
+                        else:
+                            kept += 1
+                    except (KeyNotFound, PreconditionFailed):
+                        kept += 1  # it was used, or ended, at this very moment
+                    except (ValueError, VerificationError):
+                        unreadable += 1
+        return PruneReport(removed, kept, unreadable)
+
+
+class Sessions(_Sessions[KeyValueStore]):
+    """The sessions of an application, for synchronous code.
+
+    ``ids`` is the secret that signs the cookies, a list of secrets (oldest to newest: the newest
+    signs, all are good), or an object that makes and reads ids in its own way (`Ids`).
+    ``on_event`` gets every `SessionEvent`; by default they go to the log ``kvcore.sessions``.
+    ``clock`` gives seconds since 1970.
+
+    >>> from kvcore import DictStore
+    >>> sessions = Sessions(DictStore(), "a secret")
+    >>> session = sessions.open(None)
+    >>> session["cart"] = ["tea"]
+    >>> saved = sessions.save(session)
+    >>> cookie = sessions.cookie_for(saved.id)
+    >>> sessions.open(cookie)["cart"]
+    ['tea']
+    >>> sessions.open("a forged cookie").get("cart") is None
+    True
+    """
+
+    @cached_property
+    def _inline(self) -> InlineStore:
+        return InlineStore(self.store)
+
+    @overload
+    def open(self, cookie: str | None) -> Session: ...
+    @overload
+    def open(self, cookie: str | None, kind: type[_Session]) -> _Session: ...
+    def open(self, cookie: str | None, kind: type[Session] = Session) -> Session:
+        """The session of whoever sent this cookie, read from the store when it is touched."""
+        return kind(cookie, self.load)
+
+    def load(self, session: Session) -> None:
+        """Read a session now. Raises `StoreError` if the policy says so."""
+        session_id = self._id_in_cookie(session)
+        if session_id is not None:
+            run_inline(self._load(self._inline, session, session_id))
+
+    def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
+        """Save what has changed; ``idle_secs`` instead of the policy's, for this session.
+
+        Raises `SessionTooLarge`, `SessionNotSerializable`, `StoreError`.
+        """
+        saved = self._saving.nothing_to_do(session, idle_secs)
+        if saved is not None:
+            return saved
+        return run_inline(self._saving.save(self._inline, session, idle_secs))
+
+    def sessions_for(self, user: str | int, *, current: Session | None = None) -> list[SessionInfo]:
+        """The sessions of a user that are not over, the one last used first."""
+        return run_inline(self._sessions_for(self._inline, str(user), current))
+
+    def revoke(self, handle: str, *, user: str | int | None = None) -> bool:
+        """End a session by its handle; with ``user`` only if it is theirs. Whether it was."""
+        whose = None if user is None else str(user)
+        return run_inline(self._revoke(self._inline, handle, whose))
+
+    def revoke_user(self, user: str | int, *, keep: Session | None = None) -> int:
+        """End all sessions of a user, but the one to keep; returns how many were listed."""
+        return run_inline(self._revoke_user(self._inline, str(user), keep))
+
+    def list_sessions(self, limit: int = 1000) -> list[SessionInfo]:
+        """Sessions that are not over, of anybody, in no particular order. Reads each of them."""
+        return run_inline(self._list(self._inline, limit))
+
+    def prune(self) -> PruneReport:
+        """Remove what has expired: for stores whose values do not expire by themselves."""
+        return run_inline(self._prune(self._inline))
+
+
+class AsyncSessions(_Sessions[AsyncKeyValueStore]):
+    """`Sessions` for asyncio: the same sessions, in a store whose verbs are awaited.
+
+    A session has to be loaded, by ``await sessions.load(session)``, before it is touched; only
+    where there is no cookie of ours, there is nothing to load.
+    """
+
+    @overload
+    def open(self, cookie: str | None) -> Session: ...
+    @overload
+    def open(self, cookie: str | None, kind: type[_Session]) -> _Session: ...
+    def open(self, cookie: str | None, kind: type[Session] = Session) -> Session:
+        """The session of whoever sent this cookie, not loaded yet."""
+        return kind(cookie, self._begin_or_refuse)
+
+    def _begin_or_refuse(self, session: Session) -> None:
+        if self._id_in_cookie(session) is not None:
+            raise SessionNotLoaded(
+                "this session is not loaded yet: await its load before the first touch"
+            )
+
+    async def load(self, session: Session) -> None:
+        """Read a session, unless that was done. Raises `StoreError` if the policy says so."""
+        if not session.loaded:
+            session_id = self._id_in_cookie(session)
+            if session_id is not None:
+                await self._load(self.store, session, session_id)
+
+    async def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
+        """As `Sessions.save`."""
+        return await self._saving.save(self.store, session, idle_secs)
+
+    async def sessions_for(
+        self, user: str | int, *, current: Session | None = None
+    ) -> list[SessionInfo]:
+        """As `Sessions.sessions_for`."""
+        return await self._sessions_for(self.store, str(user), current)
+
+    async def revoke(self, handle: str, *, user: str | int | None = None) -> bool:
+        """As `Sessions.revoke`."""
+        return await self._revoke(self.store, handle, None if user is None else str(user))
+
+    async def revoke_user(self, user: str | int, *, keep: Session | None = None) -> int:
+        """As `Sessions.revoke_user`."""
+        return await self._revoke_user(self.store, str(user), keep)
+
+    async def list_sessions(self, limit: int = 1000) -> list[SessionInfo]:
+        """As `Sessions.list_sessions`."""
+        return await self._list(self.store, limit)
+
+    async def prune(self) -> PruneReport:
+        """As `Sessions.prune`."""
+        return await self._prune(self.store)

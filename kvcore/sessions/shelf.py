@@ -1,0 +1,211 @@
+"""Sessions in the store, one at a time: found, put, replaced and removed under conditions.
+
+A store that has no conditions is asked again before each write instead, which leaves a moment in
+which another request may write: see `Shelf.guards`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from kvcore.aio import AsyncKeyValueStore
+from kvcore.contract import Capabilities, Fetched, Stat
+from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge
+from kvcore.sessions.events import SessionEvent, SessionExpired, SessionUnreadable
+from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.records import Record
+
+
+class Found(NamedTuple):
+    """A session as it lay in the store."""
+
+    handle: str
+    record: Record
+    expires: float
+    """Seconds since 1970: as the store tells it, else as the record does."""
+    etag: str | None = None
+    """``None`` where the store has none, or for what has just been written."""
+    expires_in_store: bool = False
+    """Whether the store tells when it expires; then it is put off by a ``touch``."""
+
+
+class Changed(Exception):  # no error: it says what to do next
+    """Another request was faster. ``current`` is what lies there now."""
+
+    def __init__(self, current: Found | None) -> None:
+        super().__init__()
+        self.current = current
+
+
+class Shelf:
+    """Where the sessions of an application lie, by their handles."""
+
+    def __init__(
+        self,
+        policy: SessionPolicy,
+        clock: Callable[[], float],
+        tell: Callable[[SessionEvent], object],
+    ) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.tell = tell
+
+    def key(self, handle: str) -> str:
+        """The key in the store."""
+        return self.policy.prefix + handle
+
+    async def find(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
+        """The session; ``None`` if it is over, not there, or not readable."""
+        try:
+            return await self.fetch(store, handle)
+        except KeyNotFound:
+            return None
+
+    async def fetch(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
+        """As ``find``, but `KeyNotFound` if there is nothing. One that moved is followed."""
+        for _ in range(2):  # one that moved again in that moment is taken for over
+            found = self.read(handle, await store.fetch(self.key(handle)))
+            if found is None or found.record.moved_to is None:
+                return found
+            handle = found.record.moved_to
+        return None
+
+    def read(self, handle: str, fetched: Fetched) -> Found | None:
+        """What was fetched, unless it is over or no session."""
+        try:
+            record = Record.decode(fetched.data)
+        except ValueError as error:
+            self.tell(SessionUnreadable(handle, str(error)))
+            return None
+        found = self._found(handle, record, fetched.stat)
+        if self._is_over(found):
+            self.tell(SessionExpired(handle))
+            return None
+        return found
+
+    def _found(self, handle: str, record: Record, stat: Stat) -> Found:
+        left_secs = stat.remaining_secs()
+        expires = record.expires if left_secs is None else self.clock() + left_secs
+        return Found(handle, record, expires, stat.etag, left_secs is not None)
+
+    def _is_over(self, found: Found) -> bool:
+        now, absolute_secs = self.clock(), self.policy.absolute_secs
+        return found.expires <= now or (
+            absolute_secs is not None and found.record.created + absolute_secs <= now
+        )
+
+    async def over(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> set[str]:
+        """Those of the sessions that are not there any more, or over."""
+        there = await store.get_many(map(self.key, handles))
+        return {handle for handle in handles if self._is_past(there.get(self.key(handle)), store)}
+
+    def _is_past(self, data: bytes | None, store: AsyncKeyValueStore) -> bool:
+        if data is None:
+            return True
+        try:
+            expires = Record.decode(data).expires
+        except ValueError:
+            return False  # nobody can tell
+        # Where values expire by themselves one that is there lives: it was put off by a touch.
+        return not store.capabilities.ttl and expires <= self.clock()
+
+    async def remove_if_over(self, store: AsyncKeyValueStore, handle: str) -> bool:
+        """Whether it was over; what is no session raises ``ValueError`` and stays."""
+        fetched = await store.fetch(self.key(handle))
+        found = self._found(handle, Record.decode(fetched.data), fetched.stat)
+        if not self._is_over(found):
+            return False
+        etag = found.etag if store.capabilities.delete_if_match else None
+        await store.delete(self.key(handle), if_match=etag)
+        return True
+
+    async def create(self, store: AsyncKeyValueStore, handle: str, record: Record) -> None:
+        """Put a new session; `KeyExists` if there is one, where the store can tell."""
+        can = store.capabilities
+        data, ttl_secs = self._encoded(record, can)
+        await store.put(self.key(handle), data, ttl_secs, if_absent=can.if_absent)
+
+    async def replace(self, store: AsyncKeyValueStore, found: Found, record: Record) -> None:
+        """Put the next version in the place of the one that was found; raises `Changed`."""
+        can = store.capabilities
+        data, ttl_secs = self._encoded(record, can)
+        key = self.key(found.handle)
+        etag = await self._etag(store, found, can=can.if_match)
+        try:
+            if etag is not None:
+                await store.put(key, data, ttl_secs, if_match=etag)
+            else:
+                await store.put(key, data, ttl_secs, if_present=can.if_present)
+        except PreconditionFailed as error:
+            raise Changed(await self._current(store, found.handle, error)) from None
+
+    async def overwrite(self, store: AsyncKeyValueStore, handle: str, record: Record) -> None:
+        """Put a version in the place of whatever is there; raises `Changed` if nothing is."""
+        can = store.capabilities
+        data, ttl_secs = self._encoded(record, can)
+        key = self.key(handle)
+        try:
+            if not can.if_present and not await store.contains(key):
+                raise Changed(None)
+            await store.put(key, data, ttl_secs, if_present=can.if_present)
+        except PreconditionFailed:
+            raise Changed(None) from None
+
+    async def remove(self, store: AsyncKeyValueStore, found: Found) -> None:
+        """Remove the version that was found; raises `Changed`."""
+        key = self.key(found.handle)
+        etag = await self._etag(store, found, can=store.capabilities.delete_if_match)
+        try:
+            await store.delete(key, if_match=etag)
+        except PreconditionFailed as error:
+            raise Changed(await self._current(store, found.handle, error)) from None
+
+    async def remove_any(self, store: AsyncKeyValueStore, handle: str) -> None:
+        """Remove whatever version is there."""
+        await store.delete(self.key(handle))
+
+    async def put_off(self, store: AsyncKeyValueStore, found: Found, expires: float) -> None:
+        """Let a session live until ``expires``; one that is gone or was written stays as it is."""
+        if found.expires_in_store and store.capabilities.touch:
+            try:
+                await store.touch(self.key(found.handle), max(expires - self.clock(), 0.001))
+            except KeyNotFound:
+                pass  # it was ended meanwhile, and stays so
+            return
+        record = found.record._replace(expires=expires, seen=self.clock())
+        try:
+            await self.replace(store, found, record)
+        except Changed:
+            pass  # whoever changed it has put it off as well
+
+    def _encoded(self, record: Record, can: Capabilities) -> tuple[bytes, float | None]:
+        data = record.encode()
+        if len(data) > self.policy.max_bytes:
+            raise SessionTooLarge(
+                f"this session has {len(data)} bytes, and may have {self.policy.max_bytes};"
+                " put large values into a store and their keys into the session",
+                max_bytes=self.policy.max_bytes,
+            )
+        return data, max(record.expires - self.clock(), 0.001) if can.ttl else None
+
+    async def _etag(self, store: AsyncKeyValueStore, found: Found, *, can: bool) -> str | None:
+        """That of the version found, if the store can compare them; raises `Changed`."""
+        if can and found.etag is not None:
+            return found.etag
+        current = await self.find(store, found.handle)
+        if current is None or current.record != found.record:
+            raise Changed(current)
+        return current.etag if can else None
+
+    async def _current(
+        self, store: AsyncKeyValueStore, handle: str, error: PreconditionFailed
+    ) -> Found | None:
+        """What is there instead: told by the error, where that was free."""
+        if error.current is None:
+            return await self.find(store, handle)
+        found = self.read(handle, error.current)
+        if found is not None and found.record.moved_to is not None:
+            return await self.find(store, found.record.moved_to)
+        return found

@@ -1,0 +1,166 @@
+"""Which sessions a user has: one value per user, a list of handles.
+
+It may name sessions that are over (they are dropped in passing), but never misses one: a session
+is listed before it is stored. What is true of a session is in its record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from kvcore.aio import AsyncKeyValueStore
+from kvcore.contract import Capabilities, Stat
+from kvcore.errors import KeyNotFound, PreconditionFailed
+from kvcore.sessions.events import SessionConflict, SessionRevoked, SessionUnreadable
+from kvcore.sessions.shelf import Found, Shelf
+
+_FIRST_LINE = b"kvcore-session-user 1\n"
+_USER = "user-"
+_LOOKED_AFTER = 16  # a list that grows beyond is freed of what is over
+
+
+class SessionInfo(NamedTuple):
+    """A session, as its user or an operator sees it. Times are seconds since 1970, UTC."""
+
+    handle: str
+    """What ``revoke`` takes. Not the id: it opens no session."""
+    created: float
+    seen: float
+    """When it was last used, give or take ``refresh_secs``."""
+    expires: float
+    user: str | None
+    notes: dict[str, str]
+    current: bool = False
+    """Whether it is the one that asks."""
+
+
+class UserSessions:
+    """The lists of sessions of users, beside the sessions."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def key(self, user: str) -> str:
+        """The key in the store. A user's name is not in it."""
+        return self._shelf.key(_USER + hashlib.sha256(user.encode()).hexdigest())
+
+    def is_list(self, key: str) -> bool:
+        """Whether a key of our prefix is that of a list."""
+        return key.startswith(self._shelf.key(_USER))
+
+    async def handles(self, store: AsyncKeyValueStore, user: str) -> set[str]:
+        """All that are listed."""
+        return (await self._read(store, self.key(user)))[0]
+
+    async def infos(
+        self, store: AsyncKeyValueStore, user: str, current: str | None
+    ) -> list[SessionInfo]:
+        """The sessions of a user that are not over, the one last used first."""
+        found = [
+            await self._shelf.find(store, handle) for handle in await self.handles(store, user)
+        ]
+        mine = [info(one, current) for one in found if one is not None and one.record.user == user]
+        return sorted(mine, key=lambda info: info.seen, reverse=True)
+
+    async def keep(self, store: AsyncKeyValueStore, user: str, handle: str, expires: float) -> None:
+        """Have a session listed at least until it expires."""
+        await self._change(store, self.key(user), _Change(added={handle}, expires=expires))
+
+    async def drop(self, store: AsyncKeyValueStore, user: str, handles: Collection[str]) -> None:
+        """Have sessions listed no more."""
+        await self._change(store, self.key(user), _Change(dropped=handles))
+
+    async def clean(self, store: AsyncKeyValueStore, key: str) -> None:
+        """Free a list, by its key, of sessions that are over."""
+        await self._change(store, key, _Change(looked_after=0))
+
+    async def revoke(self, store: AsyncKeyValueStore, user: str, keep: str | None) -> int:
+        """End all sessions of a user but one; returns how many were listed."""
+        ended: set[str] = set()
+        for _ in range(2):
+            # Twice: one that takes another id at this moment is listed under it by now, and dies
+            # under it, or with its old id, without which it may not go on.
+            listed = await self.handles(store, user) - {keep}
+            await store.delete_many([self._shelf.key(handle) for handle in listed])
+            ended |= listed
+        await self.drop(store, user, ended)
+        for handle in ended:
+            self._shelf.tell(SessionRevoked(handle))
+        return len(ended)
+
+    async def _change(self, store: AsyncKeyValueStore, key: str, change: _Change) -> None:
+        for _ in range(self._shelf.policy.merge_tries):
+            try:
+                await self._try_change(store, key, change, store.capabilities)
+            except PreconditionFailed:
+                continue
+            return
+        self._shelf.tell(SessionConflict(None, "the list of a user's sessions"))
+        blind = store.capabilities._replace(if_absent=False, if_match=False, delete_if_match=False)
+        await self._try_change(store, key, change, blind)
+
+    async def _try_change(
+        self, store: AsyncKeyValueStore, key: str, change: _Change, can: Capabilities
+    ) -> None:
+        listed, stat = await self._read(store, key)
+        wanted = (listed | change.added) - set(change.dropped)
+        old = wanted - change.added
+        if len(wanted) > change.looked_after:
+            wanted -= await self._shelf.over(store, old)
+        ttl_secs, lasts = None, True
+        if can.ttl:
+            has_secs = (stat and stat.remaining_secs()) or 0.0
+            ttl_secs = max(has_secs, change.expires - self._shelf.clock(), 1.0)
+            lasts = has_secs >= ttl_secs
+        if wanted == listed and (lasts or not wanted):
+            return
+        etag = None if stat is None else stat.etag
+        if not wanted:
+            await store.delete(key, if_match=etag if can.delete_if_match else None)
+            return
+        await store.put(
+            key,
+            _FIRST_LINE + json.dumps(sorted(wanted)).encode(),
+            ttl_secs,
+            if_absent=stat is None and can.if_absent,
+            if_match=etag if can.if_match else None,
+        )
+
+    async def _read(self, store: AsyncKeyValueStore, key: str) -> tuple[set[str], Stat | None]:
+        """The handles, and the list's stat if it is there."""
+        try:
+            data, stat = await store.fetch(key)
+        except KeyNotFound:
+            return set(), None
+        try:
+            if not data.startswith(_FIRST_LINE):
+                raise ValueError("this is no list of a version that is known here")
+            return set(map(str, json.loads(data[len(_FIRST_LINE) :]))), stat
+        except (ValueError, TypeError) as error:
+            self._shelf.tell(SessionUnreadable(None, f"the list of a user's sessions: {error}"))
+            return set(), stat
+
+
+class _Change(NamedTuple):
+    """What a list of sessions is to become."""
+
+    added: AbstractSet[str] = frozenset()
+    dropped: Collection[str] = ()
+    expires: float = 0.0
+    """Until when the list is needed, at least."""
+    looked_after: int = _LOOKED_AFTER
+    """With more than so many sessions it is freed of what is over."""
+
+
+def info(found: Found, current: str | None = None) -> SessionInfo:
+    """What is told of a session."""
+    handle, record, expires, *_ = found
+    # Put off without being written, it has more time left than when it was written.
+    seen = max(record.seen, record.seen + expires - record.expires)
+    return SessionInfo(
+        handle, record.created, seen, expires, record.user, dict(record.notes), handle == current
+    )

@@ -1,0 +1,106 @@
+"""The cookie's attributes, and what caches are told."""
+
+from typing import Any
+
+import pytest
+
+from kvcore.errors import ConfigError
+from kvcore.sessions import CookiePolicy, private, varying
+
+EVERYTHING: dict[str, Any] = {
+    "name": "__Secure-sid",
+    "domain": "example.org",
+    "path": "/app",
+    "samesite": "None",
+    "partitioned": True,
+}
+
+
+def test_the_defaults_are_safe() -> None:
+    """Only over TLS, not for scripts, not with the requests of other sites."""
+    assert CookiePolicy().header("abc") == "session=abc; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+def test_every_attribute() -> None:
+    """A cookie that outlives the browser says when it ends, in both ways."""
+    cookie = CookiePolicy(**EVERYTHING)
+    attributes = "Domain=example.org; Path=/app; Secure; HttpOnly; SameSite=None; Partitioned"
+    assert cookie.header("abc") == f"__Secure-sid=abc; {attributes}"
+    assert cookie.header("abc", 60, now=0) == (
+        f"__Secure-sid=abc; Expires=Thu, 01 Jan 1970 00:01:00 GMT; Max-Age=60; {attributes}"
+    )
+    assert cookie.deletion() == (
+        f"__Secure-sid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; {attributes}"
+    )
+
+
+def test_the_fewest_attributes() -> None:
+    """What is switched off is not there."""
+    cookie = CookiePolicy(secure=False, httponly=False, samesite=None)
+    assert cookie.header("abc") == "session=abc; Path=/"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": ""},
+        {"name": "a b"},
+        {"name": "a;b"},
+        {"name": "a=b"},
+        {"name": "ä"},
+        {"name": "a\n"},
+        {"path": "/a;b"},
+        {"path": "/a\r\nSet-Cookie: b=c"},
+        {"domain": "a;b"},
+        {"samesite": "lax"},
+        {"samesite": True},
+        {"samesite": "None", "secure": False},
+        {"partitioned": True, "secure": False},
+        {"name": "__Host-a", "secure": False},
+        {"name": "__Host-a", "path": "/app"},
+        {"name": "__Host-a", "domain": "example.org"},
+        {"name": "__host-a", "path": "/app"},
+        {"name": "__Secure-a", "secure": False},
+    ],
+)
+def test_what_browsers_would_refuse_is_refused_at_the_start(options: dict[str, Any]) -> None:
+    """RFC 6265bis, sections 4.1.2 and 4.1.3: such a cookie would silently never come back."""
+    with pytest.raises(ConfigError):
+        CookiePolicy(**options)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "Cookie"),
+        ("", "Cookie"),
+        ("Accept", "Accept, Cookie"),
+        ("Cookie", "Cookie"),
+        ("accept,COOKIE", "accept, COOKIE"),
+        ("*", "*"),
+        ("Cookies", "Cookies, Cookie"),
+    ],
+)
+def test_vary(before: str | None, after: str) -> None:
+    """Once, whatever is there already."""
+    assert varying(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "private"),
+        ("", "private"),
+        ("max-age=60", "max-age=60, private"),
+        ("public, max-age=60", "max-age=60, private"),
+        ("Public,S-MaxAge=60", "private"),
+        ("private", "private"),
+        ("no-store", "no-store"),
+        ("no-cache", "no-cache, private"),
+        ("private, max-age=5", "private, max-age=5"),
+        ('private="x-header", max-age=5', "max-age=5, private"),
+    ],
+)
+def test_a_cookie_is_for_no_shared_cache(before: str | None, after: str) -> None:
+    """What the view said for the browser itself stays."""
+    assert private(before) == after

@@ -1,0 +1,221 @@
+"""Where am I signed in, and sign out everywhere."""
+
+import pytest
+
+from kvcore.sessions import SessionInfo
+from tests.sessions.conftest import Maker
+from tests.sessions.visitors import Application, Visitor
+
+FIRST_LINE = b"kvcore-session-user 1\n"
+
+
+def login(application: Application, user: object, **notes: str) -> Visitor:
+    visitor = Visitor(application)
+    visitor.set(cart=[])
+    with visitor.request() as session:
+        session["_user_id"] = user
+        session.notes.update(notes)
+    application.clock.advance(1)
+    return visitor
+
+
+def test_sessions_for(application: Application) -> None:
+    """Those of one user, the one last used first, with what can be shown of them."""
+    start = application.clock()
+    laptop = login(application, "7", browser="Firefox")
+    phone = login(application, "7", browser="Safari")
+    login(application, "8")
+    Visitor(application).set(a=1)
+    with laptop.request() as session:
+        infos = application.sessions.sessions_for("7", current=session)
+    assert [info.notes["browser"] for info in infos] == ["Safari", "Firefox"]
+    assert [info.current for info in infos] == [False, True]
+    assert all(info.user == "7" for info in infos)
+    laptop_info = infos[1]
+    assert laptop_info.created == pytest.approx(start, abs=0.5)
+    assert laptop_info.expires == pytest.approx(start + 1000, abs=2)
+    application.clock.advance(200)
+    laptop.sees()
+    infos = application.sessions.sessions_for("7")
+    assert [info.notes["browser"] for info in infos] == ["Firefox", "Safari"]
+    assert infos[0].seen == pytest.approx(application.clock(), abs=2)
+    assert phone.sees()
+    assert application.sessions.sessions_for("nobody") == []
+
+
+def test_a_user_may_be_a_number(application: Application) -> None:
+    """As ids of databases are."""
+    login(application, 7)
+    [info] = application.sessions.sessions_for(7)
+    assert info.user == "7"
+    assert application.sessions.revoke_user(7) == 1
+
+
+def test_revoke_one(application: Application) -> None:
+    """By its handle, which opens no session; with the user, only if it is theirs."""
+    laptop, phone = login(application, "7"), login(application, "7")
+    with phone.request() as session:
+        handle = session.handle
+    assert handle is not None
+    assert not application.sessions.revoke(handle, user="8")
+    assert phone.sees()
+    application.told()
+    assert application.sessions.revoke(handle, user="7")
+    assert "Revoked" in application.told()
+    assert phone.sees() == {}
+    assert laptop.sees()
+    assert not application.sessions.revoke(handle)
+    assert len(application.sessions.sessions_for("7")) == 1
+
+
+@pytest.mark.parametrize("handle", ["", "../x", "a" * 63, "user-" + "a" * 64, "A" * 64])
+def test_what_is_no_handle_revokes_nothing(application: Application, handle: str) -> None:
+    """It comes from a form, and may be anything."""
+    visitor = login(application, "7")
+    application.calls()
+    assert not application.sessions.revoke(handle)
+    assert application.calls() == []
+    assert visitor.sees()
+
+
+def test_revoke_all_but_this_one(application: Application) -> None:
+    """After a change of the password, say."""
+    laptop, phone, other = (
+        login(application, "7"),
+        login(application, "7"),
+        login(application, "8"),
+    )
+    with laptop.request() as session:
+        assert application.sessions.revoke_user("7", keep=session) == 1
+        session.regenerate()
+    assert laptop.sees()["_user_id"] == "7"
+    assert phone.sees() == {}
+    assert other.sees()
+    assert application.sessions.revoke_user("7") == 1
+    assert laptop.sees() == {}
+    assert application.sessions.revoke_user("7") == 0
+
+
+def test_a_revoked_session_does_not_come_back(application: Application) -> None:
+    """Neither by a request that is under way, nor by one that takes another id meanwhile."""
+    visitor = login(application, "7")
+    for act in ("write", "regenerate"):
+        visitor = login(application, "7")
+        with visitor.request() as session:
+            session["a"] = 1
+            if act == "regenerate":
+                session.regenerate()
+            assert application.sessions.revoke_user("7") >= 1
+        assert visitor.sees() == {}
+        assert application.sessions.sessions_for("7") == []
+
+
+@pytest.mark.parametrize("moment", ["fetch", "put", "delete"])
+def test_revoking_while_the_id_changes(application: Application, moment: str) -> None:
+    """At whatever point of it: the user has no session afterwards."""
+    visitor = login(application, "7")
+    with visitor.request() as session:
+        session.regenerate()
+        application.store.before_next(moment, lambda: application.sessions.revoke_user("7"))
+    assert visitor.sees() == {}
+    assert Visitor(application, visitor.cookie).sees() == {}
+    assert application.sessions.sessions_for("7") == []
+
+
+def test_an_id_that_changes_during_revoking(application: Application) -> None:
+    """The other way round: at whatever point of the revoking."""
+    for moment in ("fetch", "delete"):
+        visitor = login(application, "7")
+
+        def change(visitor: Visitor = visitor) -> None:
+            with visitor.request() as session:
+                session.regenerate()
+
+        application.store.before_next(moment, change)
+        application.sessions.revoke_user("7")
+        assert visitor.sees() == {}
+
+
+def test_logging_out_or_over_takes_it_off_the_list(application: Application) -> None:
+    """A session is listed for whom it is of now."""
+    visitor = login(application, "7")
+    visitor.set(_user_id="8")
+    assert application.sessions.sessions_for("7") == []
+    assert len(application.sessions.sessions_for("8")) == 1
+    with visitor.request() as session:
+        del session["_user_id"]
+    assert application.sessions.sessions_for("8") == []
+    assert len(application.store.keys()) == 1
+
+
+def test_the_list_outlives_its_sessions_and_no_more(application: Application) -> None:
+    """One that is used for long is still listed; what is over is not, and costs no place."""
+    visitor = login(application, "7")
+    for _ in range(6):
+        application.clock.advance(500)
+        visitor.sees()
+    assert len(application.sessions.sessions_for("7")) == 1
+    application.clock.advance(2500)
+    assert application.sessions.sessions_for("7") == []
+    application.sessions.prune()
+    assert application.store.keys() == []
+
+
+def test_a_list_is_freed_of_what_is_over(make: Maker) -> None:
+    """A user who logs in again and again has no list without end."""
+    application = make(idle_secs=100)
+    for number in range(25):
+        visitor = login(application, "7")
+        if number % 2:
+            with visitor.request() as session:
+                handle = session.handle
+            application.store.delete(f"session-{handle}")
+        else:
+            application.clock.advance(51)
+    [key] = application.store.keys("session-user-")
+    assert application.store.get(key).count(b'"') // 2 <= 17
+    assert 1 <= len(application.sessions.sessions_for("7")) <= 3
+
+
+def test_a_list_that_is_not_readable_bars_nobody(application: Application) -> None:
+    """An event tells of it; the log-in goes on, and a new list begins."""
+    login(application, "7")
+    [key] = application.store.keys("session-user-")
+    for garbage in (
+        b"",
+        b"\x80\x04garbage",
+        b"kvcore-session-user 1\n{]",
+        b"kvcore-session-user 1\n7",
+    ):
+        application.store.put(key, garbage)
+        application.told()
+        login(application, "7")
+        assert "Unreadable" in application.told()
+        assert len(application.sessions.sessions_for("7")) == 1
+
+
+def test_the_name_of_a_user_may_be_anything(application: Application) -> None:
+    """It is in no key of the store."""
+    for user in ("a/../b", "ä" * 500, " ", "x\0y"):
+        login(application, user)
+        assert len(application.sessions.sessions_for(user)) == 1
+
+
+def test_listing_all(application: Application) -> None:
+    """For operators: live sessions of everybody, at most so many."""
+    login(application, "7")
+    login(application, "8")
+    Visitor(application).set(a=1)
+    infos = application.sessions.list_sessions()
+    assert sorted(str(info.user) for info in infos) == ["7", "8", "None"]
+    assert isinstance(infos[0], SessionInfo)
+    assert len(application.sessions.list_sessions(limit=2)) == 2
+    assert application.sessions.list_sessions(limit=0) == []
+
+
+def test_a_store_without_conditions_lists_as_well(bare: Application) -> None:
+    """Only that two log-ins within one moment may be one entry."""
+    visitor = login(bare, "7")
+    assert len(bare.sessions.sessions_for("7")) == 1
+    assert bare.sessions.revoke_user("7") == 1
+    assert visitor.sees() == {}
