@@ -40,6 +40,13 @@ def read_headers(value: object) -> dict[str, str]:
     return dict(value)
 
 
+def headers_text(headers: Mapping[str, str]) -> str:
+    """Headers as the option takes them in a URL."""
+    import json
+
+    return json.dumps(dict(headers), separators=(",", ":"))
+
+
 def parameters_of(headers: Mapping[str, str]) -> dict[str, Answer]:
     """What ``put_object`` is given for these headers.
 

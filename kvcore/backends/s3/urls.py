@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvcore.backends.s3.client import Settings
 from kvcore.backends.s3.conditions import read_conditional
-from kvcore.backends.s3.headers import read_headers
+from kvcore.backends.s3.headers import headers_text, read_headers
 from kvcore.backends.s3.providers import PROVIDERS
 from kvcore.errors import ConfigError
 from kvcore.recipe import (
@@ -169,6 +169,7 @@ OPTIONS: Mapping[str, Option] = {
         read_headers,
         "headers of what is put, as JSON: `Cache-Control`, `Content-Disposition`,"
         " `x-amz-meta-...`, ...",
+        show=headers_text,
     ),
     "is_secure": Option(boolean, "https for an endpoint in the address (default true)"),
     "keys": ANY_KEYS,
