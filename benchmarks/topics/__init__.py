@@ -14,6 +14,7 @@ from benchmarks.topics import (
     put,
     redis,
     serving,
+    signing,
     start,
 )
 
@@ -28,6 +29,7 @@ TOPICS: tuple[ModuleType, ...] = (
     redis,
     django,
     serving,
+    signing,
     copying,
     start,
 )

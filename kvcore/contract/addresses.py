@@ -19,8 +19,8 @@ _FITS: Mapping[str, frozenset[str]] = {
     "if_absent": _WRITING,
     "public": _READING,
 }
-_NOTHING_ASKED = UrlOptions()[2:]
-_SHA256 = re.compile("[0-9a-f]{64}")
+_FOR_ALL = frozenset({"expires"})
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 
 class AddressVerbs(WritingVerbs):
@@ -63,8 +63,8 @@ class AddressVerbs(WritingVerbs):
             content_type,
             content_length,
             hexadecimal,
-            if_absent,
-            public,
+            bool(if_absent),
+            bool(public),
         )
         return self._checked_url_for(key, options)
 
@@ -93,7 +93,7 @@ class AddressVerbs(WritingVerbs):
             content_type=content_type,
             content_length=content_length,
             sha256=hexadecimal,
-            if_absent=if_absent,
+            if_absent=bool(if_absent),
         )
         return self._checked_presign_put(key, options)
 
@@ -145,10 +145,11 @@ class AddressVerbs(WritingVerbs):
         if options.method not in can.url_methods:
             raise self._cannot(f"no URLs for {options.method} here", key)
         _check_expires(options.expires)
-        if options[2:] != _NOTHING_ASKED:
-            options = _check_options(options)
-        if not options.asked <= can.url_options:
-            names = " or ".join(sorted(options.asked - can.url_options))
+        asked = options.asked
+        if not asked <= _FOR_ALL:
+            options = _check_options(options, asked)
+        if not asked <= can.url_options:
+            names = " or ".join(sorted(asked - can.url_options))
             raise self._cannot(f"URLs here take no {names}", key)
         return options
 
@@ -164,15 +165,15 @@ class AddressVerbs(WritingVerbs):
         return self._presign_post(key, options)
 
 
-def _check_options(options: UrlOptions) -> UrlOptions:
+def _check_options(options: UrlOptions, asked: frozenset[str]) -> UrlOptions:
     """The same with ``sha256`` in lower case; ``ValueError`` if they do not go together."""
     method, filename, sha256 = options.method, options.filename, options.sha256
-    for name in sorted(options.asked & _FITS.keys()):
+    for name in sorted(asked - _FOR_ALL):
         if method not in _FITS[name]:
             fitting = " and ".join(sorted(_FITS[name]))
             raise ValueError(f"{name} is for URLs to {fitting}, not for {method}")
-    if options.public and options.asked != {"public"}:
-        others = " and no ".join(sorted(options.asked - {"public"}))
+    if options.public and asked != {"public"}:
+        others = " and no ".join(sorted(asked - {"public"}))
         raise ValueError(f"a public URL is not signed, so it can have no {others}")
     if filename is not None and not isinstance(filename, str):
         raise TypeError(f"filename is a str, not {type(filename).__name__}")
@@ -182,12 +183,10 @@ def _check_options(options: UrlOptions) -> UrlOptions:
     if sha256 is not None:
         if not isinstance(sha256, str):
             raise TypeError(f"sha256 is a str or bytes, not {type(sha256).__name__}")
-        sha256 = sha256.lower()
         if not _SHA256.fullmatch(sha256):
             raise ValueError("sha256 is 64 hexadecimal digits or 32 bytes")
-    return options._replace(
-        sha256=sha256, if_absent=bool(options.if_absent), public=bool(options.public)
-    )
+        options = options._replace(sha256=sha256.lower())
+    return options
 
 
 def _check_expires(expires: float | None) -> None:
