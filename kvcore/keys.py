@@ -50,19 +50,24 @@ class KeySpace:
         "_is_plain",
         "_plain_length",
         "check_new_outside",
+        "max_bytes",
         "max_segment_bytes",
         "name",
     )
 
     name: str
     max_segment_bytes: int | None
+    max_bytes: int
+    """Of a whole key in UTF-8: 1024, less what a store puts before it."""
     check_new_outside: Callable[[str], None]
     """`check_outside` for a key that is to be put: ``any`` allows less of those."""
     _fits: Callable[[str], object]
     _is_plain: Callable[[str], bool]
     _plain_length: int
 
-    def __init__(self, name: str, max_segment_bytes: int | None = None) -> None:
+    def __init__(
+        self, name: str, max_segment_bytes: int | None = None, max_bytes: int | None = None
+    ) -> None:
         if name not in _RULES:
             raise ValueError(
                 f"there is no key space {name!r}; there are {', '.join(map(repr, _RULES))}"
@@ -72,10 +77,12 @@ class KeySpace:
         set_ = object.__setattr__
         set_(self, "name", name)
         set_(self, "max_segment_bytes", max_segment_bytes)
+        set_(self, "max_bytes", _MAX_BYTES if max_bytes is None else max_bytes)
         set_(self, "_fits", re.compile(_RULES[name]).fullmatch)
         set_(self, "_is_plain", _PLAIN[name])
-        set_(self, "_plain_length", min(_STRICT_LENGTH, max_segment_bytes or _STRICT_LENGTH))
-        set_(self, "check_new_outside", _check_new_of_any if name == "any" else self.check)
+        segment = max_segment_bytes or _STRICT_LENGTH
+        set_(self, "_plain_length", min(_STRICT_LENGTH, segment, self.max_bytes))
+        set_(self, "check_new_outside", self._check_new_of_any if name == "any" else self.check)
 
     def check(self, key: str) -> None:
         """Raise `InvalidKey`, naming the rule, unless ``key`` is in this space."""
@@ -115,12 +122,25 @@ class KeySpace:
         return self
 
     def _check_bytes(self, key: str) -> None:
-        if len(key.encode()) > _PATH_MAX_BYTES:
-            raise InvalidKey(f"a key has at most {_PATH_MAX_BYTES} bytes in UTF-8", key=key)
+        if len(key.encode()) > self.max_bytes:
+            raise InvalidKey(f"a key has at most {self.max_bytes} bytes in UTF-8 here", key=key)
         if (limit := self.max_segment_bytes) is not None:
             for segment in key.split("/"):
                 if len(segment.encode()) > limit:
                     raise InvalidKey(f"a segment of a key has at most {limit} bytes here", key=key)
+
+    def _check_new_of_any(self, key: str) -> None:
+        try:
+            PATH.check(key)
+        except InvalidKey as error:
+            error.message += '; keys="any" lets such keys be read and deleted, not put'
+            raise
+        self._check_bytes(key)
+
+    def behind(self, prefix: str) -> KeySpace:
+        """The same keys where a store puts ``prefix`` before them, and both share 1024 bytes."""
+        left = _MAX_BYTES - len(prefix.encode())
+        return type(self)(self.name, self.max_segment_bytes, left)
 
     def _why(self, key: object) -> str:
         if not isinstance(key, str):
@@ -155,7 +175,8 @@ class KeySpace:
         raise AttributeError("a KeySpace is frozen")
 
     def _identity(self) -> tuple[Any, ...]:
-        return self.name, self.max_segment_bytes
+        bound = () if self.max_bytes == _MAX_BYTES else (self.max_bytes,)
+        return self.name, self.max_segment_bytes, *bound
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._identity() == other._identity()
@@ -191,6 +212,7 @@ class MappedKeySpace(KeySpace):
         set_ = object.__setattr__
         set_(self, "name", inside.name)
         set_(self, "max_segment_bytes", inside.max_segment_bytes)
+        set_(self, "max_bytes", inside.max_bytes)
         set_(self, "inside", inside)
         set_(self, "mapping", mapping)
         set_(self, "_outside", outside)
@@ -222,7 +244,7 @@ class MappedKeySpace(KeySpace):
         return self.inside, self.mapping, self._outside
 
 
-_PATH_MAX_BYTES = 1024
+_MAX_BYTES = 1024
 _RULES = {
     "strict": _STRICT_REGEXP,
     "path": _PATH_REGEXP,
@@ -237,14 +259,6 @@ _PLAIN: dict[str, Callable[[str], bool]] = {  # of ASCII texts without a backsla
     "any": str.isprintable,
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _check_new_of_any(key: str) -> None:
-    try:
-        PATH.check(key)
-    except InvalidKey as error:
-        error.message += '; keys="any" lets such keys be read and deleted, not put'
-        raise
 
 
 STRICT = KeySpace("strict")

@@ -145,7 +145,12 @@ class Configured(Connection):
         self._client: Boto | None = None
         self._session: Session | None = None
         given = self.settings
-        self._retries = Retries(given.retries, given.deadline, _read_secs(given))
+        self._retries = Retries(
+            given.retries,
+            given.deadline,
+            _read_secs(given),
+            conflicts=self.service.conflicts,
+        )
 
     _after_fork = _start  # the parent goes on using its sockets: they are dropped, not closed
 

@@ -119,7 +119,8 @@ def _refusal(
     error: BaseException, key: str | None, store: object, *, creating: bool
 ) -> KvcoreError:
     response: object = getattr(error, "response", None)
-    if isinstance(response, dict) and response.get("ResponseMetadata", {}).get("RetryAttempts"):
+    repeated = isinstance(response, dict) and response["ResponseMetadata"].get("RetryAttempts")
+    if repeated and not getattr(store, "_repeats_safely", False):
         # By a client with retries of its own: the first try may have won, its answer lost.
         return StoreError(
             "the request was sent again and then refused: whether this write or another one was"

@@ -33,6 +33,8 @@ class Provider(NamedTuple):
     """Whether ``If-Match`` holds the etag in quotes, as RFC 9110 §8.8.3 has it."""
     forms: bool = True
     """Whether browsers can upload by a form (``PostObject``)."""
+    conflicts: frozenset[str] = frozenset()
+    """Codes of its own for a conditional write that lost against another one."""
     equal_parts: bool = False
     """Whether all parts of an upload but the last must have the same size."""
 
@@ -50,9 +52,15 @@ PROVIDERS: Mapping[str, Provider] = {
     "aws": AWS,
     # Checksum headers are refused, forms unknown: https://www.backblaze.com/docs/cloud-storage-s3-compatible-api
     "b2": Provider("Backblaze B2", endpoint="https://s3.{region}.backblazeb2.com", forms=False),
-    # Measured with radosgw 16.2: CompleteMultipartUpload ignores conditions, and a quoted etag
-    # never matches.
-    "ceph": Provider("Ceph", region="us-east-1", conditional=frozenset({PUT}), quoted_etags=False),
+    # Measured with radosgw 16.2: CompleteMultipartUpload ignores conditions, a quoted etag never
+    # matches, and who loses a race for If-Match is told of an unknown error.
+    "ceph": Provider(
+        "Ceph",
+        region="us-east-1",
+        conditional=frozenset({PUT}),
+        quoted_etags=False,
+        conflicts=frozenset({"UnknownError"}),
+    ),
     "minio": Provider(
         "MinIO", region="us-east-1", checksums=True, conditional=frozenset({PUT, COMPLETE})
     ),

@@ -53,9 +53,11 @@ class Retries:
         deadline_secs: float,
         read_secs: float,
         *,
+        conflicts: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._retries = retries
+        self._conflicts = _CONFLICTS | conflicts
         self._deadline_secs = deadline_secs
         self._read_secs = read_secs
         self._clock = clock
@@ -131,7 +133,7 @@ class Retries:
         code = response[1].get("Error", {}).get("Code")
         if status in _UNDONE_STATUS or code in _UNDONE_CODES:
             return True
-        if code in _CONFLICTS:
+        if code in self._conflicts:
             return bool(operation.name != "CompleteMultipartUpload")
         return bool(status in _UNCLEAR_STATUS and not conditional)
 

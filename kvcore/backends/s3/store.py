@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar, TypeVar
 from kvcore.backends.objects import copy_whole, open_reader, read_whole
 from kvcore.backends.objects.parallel import call_each
 from kvcore.backends.objects.presigning import EXPIRES_SECS, PresigningStore
-from kvcore.backends.s3 import copying, deleting, listing, uploading
+from kvcore.backends.s3 import copying, deleting, listing, probing, uploading
 from kvcore.backends.s3.client import (
     DEADLINE_SECS,
     POOL_SIZE,
@@ -22,6 +22,7 @@ from kvcore.backends.s3.client import (
 )
 from kvcore.backends.s3.conditions import Conditions
 from kvcore.backends.s3.errors import failures, is_missing, status_of, told
+from kvcore.backends.s3.etags import EtagHash
 from kvcore.backends.s3.headers import parameters_of
 from kvcore.backends.s3.objects import Answer, Boto, Client
 from kvcore.backends.s3.presigner import S3Presigner, put_headers, signing_capabilities
@@ -46,6 +47,7 @@ from kvcore.recipe import StoreRecipe, url_text
 _T = TypeVar("_T")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Options that become parameters of what puts.
 _PUT_PARAMS: Mapping[str, str] = {
     "ACL": "acl",
@@ -171,6 +173,17 @@ class S3Store(PresigningStore, CopyMixin):
 
     def _request(self, key: str) -> dict[str, Answer]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+    @property
+    def _repeats_safely(self) -> bool:
+        """Whether a conditional write is never sent again that may have taken effect."""
+        return self._connection.owned
+
+    def _use_keyspace(self, space: KeySpace) -> None:
+        super()._use_keyspace(space.behind(self._prefix))
+
+    def _fingerprint(self, size: int) -> EtagHash:
+        return EtagHash(size, self._sizes)
 
     @classmethod
     def _space(cls, name: str) -> KeySpace:
@@ -335,6 +348,9 @@ class S3Store(PresigningStore, CopyMixin):
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[listing.Page]:
         if _SURROGATE.search(prefix + delimiter):  # no key has one
             return iter(())
+        if _CONTROL.search(prefix) and self._keyspace.name != "any":
+            # Nor one of these; Ceph would repeat it in its XML, which has no place for it.
+            return iter(())
         return listing.pages(self, prefix, delimiter)
 
     def _legal(self, names: Iterable[str]) -> Iterator[str]:
@@ -379,6 +395,9 @@ class S3Store(PresigningStore, CopyMixin):
                 uploading.abort(self, name, upload)
                 swept += 1
         return swept
+
+    def _advice(self, key: str) -> str | None:
+        return probing.advice(self, key)
 
     def _place(self) -> tuple[object, str]:
         endpoint, _ = self._connection.address()

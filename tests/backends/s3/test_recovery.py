@@ -133,6 +133,17 @@ def test_a_lost_answer_to_a_conditional_write_is_no_refusal(server: ScriptedS3, 
     assert server.objects["new"].data == b"1"
 
 
+def test_a_conditional_write_that_was_not_done_is_sent_again(
+    server: ScriptedS3, store: Any
+) -> None:
+    """And a refusal of the second try is one."""
+    server.fail("PutObject", BUSY, times=1)
+    with pytest.raises(KeyExists):
+        store.put("key", b"1", if_absent=True)
+    assert server.operations == ["PutObject"] * 2
+    assert server.objects["key"].data == VALUE
+
+
 # Reading
 
 
