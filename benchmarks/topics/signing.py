@@ -69,16 +69,13 @@ def _django_storages() -> Callable[[str], object]:
     return partial(storage.url, expire=EXPIRES_SECS)
 
 
+NAMED = {"filename": "Report March.pdf", "content_type": "application/pdf"}
 PUT = {"content_type": "image/png", "content_length": 1000, "sha256": bytes(32), "if_absent": True}
 ROWS = (
     Row("signed URL", partial(sign, method="GET", options={}), {ANY: 40e-6}),
     Row(
         "signed URL with a name and type for the answer",
-        partial(
-            sign,
-            method="GET",
-            options={"filename": "Report March.pdf", "content_type": "application/pdf"},
-        ),
+        partial(sign, method="GET", options=NAMED),
         {ANY: 40e-6},
     ),
     Row("signed URL to put to, bound", partial(sign, method="PUT", options=PUT), {ANY: 40e-6}),
