@@ -59,6 +59,8 @@ class Model:
             known = self._etags.setdefault(key, {}).setdefault(found.etag, data)
             assert known == data, "one etag for two values"
         kept = content_type if store.capabilities.content_type else None
+        if content_type is None and store.capabilities.content_type:
+            kept = found.content_type  # a service has one for every object
         self._values[key] = Value(data, expires, kept, found.etag)
         check_stat(found, self._values[key])
 

@@ -13,11 +13,14 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client
 from google.oauth2.service_account import Credentials
 
+from kvcore import GoogleCloudStore
+from kvcore.backends.gcs import retrying
 from tests.backends.gcs.front import Front
 from tests.object_servers.gcs import GcsBucket, GcsServer, running
 
 EMAIL = "signer@kvcore-tests.iam.gserviceaccount.com"
 KEY_ID = "the-id-of-a-key"
+PART = 256 * 1024
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +93,10 @@ class Place:
         query = urlencode({"endpoint": self.front.endpoint, **options}, quote_via=quote)
         return f"gcs://{self.bucket.name}/{prefix}?{query}"
 
+    def store(self, prefix: str = "", **options: Any) -> GoogleCloudStore:
+        """A store by options."""
+        return GoogleCloudStore(self.bucket.name, prefix, endpoint=self.front.endpoint, **options)
+
     def client(self) -> Client:
         """A client of Google's, to be passed in: it can sign, and sends no token."""
         if self._client is None:
@@ -113,3 +120,13 @@ def place(bucket: GcsBucket, front: Front, account: str) -> Iterator[Place]:
     place = Place(bucket, front, account)
     yield place
     place.close()
+
+
+@pytest.fixture
+def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleCloudStore]:
+    """A store that has made its client, and loses no time between tries."""
+    monkeypatch.setattr(retrying, "_FIRST_DELAY_SECS", 0.001)
+    with place.store(keys="path", part_size=PART) as store:
+        assert "warm" not in store
+        place.front.counted()
+        yield store

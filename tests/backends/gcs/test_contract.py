@@ -68,8 +68,9 @@ class TestGoogleInThreads(OnGoogle):
 
 
 SETTINGS = hypothesis.settings(
-    max_examples=count(8, 1000),
+    max_examples=count(4, 1000),
     stateful_step_count=count(20, 50),
+    phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),  # to explain takes a trace
     deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),
 )
