@@ -134,7 +134,7 @@ class Configured(Connection):
         settings.check()
         self.settings = settings
         self.service = settings.service
-        self.signs = not settings.anonymous
+        self.signs: bool = not settings.anonymous
         self._bucket = bucket
         self._create = create
         self._start()
@@ -235,7 +235,7 @@ class Given(Connection):
             (meta.endpoint_url or "").rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn"))
         )
         self.service = service or (AWS if amazon else UNKNOWN)
-        self.signs = isinstance(meta.config.signature_version, str)  # or botocore's UNSIGNED
+        self.signs: bool = isinstance(meta.config.signature_version, str)  # or botocore's UNSIGNED
         config = meta.config
         if config.read_timeout is None or config.connect_timeout is None:
             warnings.warn(
