@@ -89,8 +89,8 @@ def _page_of(body: bytes) -> Page:
     )
 
 
-def _page_by_botocore(answer: Answer, *, decode: bool) -> Page:
-    read = unquote_plus if decode and answer.get("EncodingType") == "url" else str
+def _page_by_botocore(answer: Answer) -> Page:
+    read = unquote_plus if answer.get("EncodingType") == "url" else str
     entries = answer.get("Contents", ())
     names = [read(entry["Key"]) for entry in entries]
 
@@ -125,7 +125,11 @@ def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
         except failures() as error:
             raise told(error, None, store) from error
         store._bucket_seen = True
-        page = answer.get(_OURS) or _page_by_botocore(answer, decode=True)
+        page = answer.get(_OURS)
+        if page is None:
+            if "IsTruncated" not in answer:  # botocore takes any XML for a list of nothing
+                raise StoreError("the answer is no list: is this an S3 service?", store=store)
+            page = _page_by_botocore(answer)
         yield page
         if page.token is None:
             return
