@@ -22,21 +22,7 @@ from pytest_django import Settings
 
 from kvcore import ConfigError, DictStore, FilesystemStore, KeyValueStore
 from tests.config.others import others as others
-
-
-@pytest.fixture
-def store(any_store: KeyValueStore) -> KeyValueStore:
-    return any_store
-
-
-@pytest.fixture
-def storage(store: KeyValueStore) -> KVStorage:
-    return KVStorage(store)
-
-
-def values(store: KeyValueStore) -> dict[str, bytes]:
-    paths = store.with_keys("path")
-    return {key: paths.get(key) for key in paths}
+from tests.integrations.stored import values
 
 
 def content_of(storage: Storage, name: str, mode: str = "rb") -> bytes | str:
@@ -388,6 +374,18 @@ def test_a_store_with_urls_of_its_own_gives_them(tmp_path: Path, settings: Setti
     web = KVStorage(url=f"webfs://{tmp_path}/web?url_prefix=https://files.example/")
     assert web.url("a b.png") == "https://files.example/a%20b.png"
     assert KVStorage(FilesystemStore(tmp_path)).url("a") == "/media/a"
+
+
+def test_files_in_a_bucket_have_signed_urls(settings: Settings, s3_environment: None) -> None:
+    """Of the location and the bucket's prefix; or those of a CDN."""
+    settings.MEDIA_URL = "/media/"
+    bucket = "s3://bucket/in/?region=eu-central-1&addressing=path"
+    signing = KVStorage(url=bucket, location="a")
+    with signing.store:
+        url = signing.url("b c.png")
+        assert url.startswith("https://s3.eu-central-1.amazonaws.com/bucket/in/a/b%20c.png?X-Amz-")
+    cdn = KVStorage(url=f"{bucket}&base_url=https://cdn.example/in", location="a")
+    assert cdn.url("b c.png") == "https://cdn.example/in/a/b%20c.png"
 
 
 def test_local_files_have_a_path(tmp_path: Path) -> None:
