@@ -94,8 +94,8 @@ def test_a_large_value_comes_half(proxy: Proxy, opened: Callable[..., Any]) -> N
 
 def test_a_large_value_goes_slowly(proxy: Proxy, opened: Callable[..., Any]) -> None:
     """As long as something goes there is time."""
-    store = opened(deadline=2)
-    value = LARGE * 16
+    store = opened(deadline=3)
+    value = LARGE * 20
     store.put("key", b"1")
     proxy.request_delay_secs = 0.01
     store.put("key", value)
