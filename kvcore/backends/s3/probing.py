@@ -135,7 +135,7 @@ def advice(store: S3Store, key: str) -> str | None:
             f" set {option}",
             store=store,
         )
-    if PUT in found and store._conditions.quoted != probe.quoted:
+    if PUT in trusted and store._conditions.quoted != probe.quoted:
         raise StoreError(f"the service takes etags in another form: set {option}", store=store)
     if found - trusted:
         names = " and ".join(name for name in DECIDED if name in found - trusted)
