@@ -106,6 +106,7 @@ class Target(NamedTuple):
     def blob(self, mark: str | None = None) -> Blob:
         """The object, with what is to be kept beside it."""
         blob = self.link.blob(self.name)
+        blob.content_type = self.content_type
         for name, value in self.properties.items():
             setattr(blob, name, value)
         if mark is not None or self.metadata:

@@ -86,6 +86,7 @@ class Front:
         self._lock = threading.RLock()
         self._ends: dict[str, int] = {}
         self._conditions: dict[str, Request] = {}
+        self._finished: dict[str, Answer] = {}
         self.requests: list[Request] = []
         self.fault: Fault | None = None
         self.released = threading.Event()
@@ -228,6 +229,8 @@ class Front:
         end = self._ends.get(upload, 0)
         if end < 0:
             return error(404, "No such upload")
+        if upload in self._finished:  # it tells again what it told at the end
+            return self._finished[upload]
         first, last, total = found.groups()
         if first is None and total != str(end):
             so_far = {"Range": f"bytes=0-{end - 1}"} if end else {}
@@ -238,6 +241,8 @@ class Front:
             if total != "*" and not self._holds(self._conditions[upload]):
                 return error(412)
             answer = self._pass_on(target, request)
+            if total != "*" and answer.status == 200:
+                self._finished[upload] = answer
         if first is not None and last is not None and answer.status in (200, 308):
             self._ends[upload] = int(last) + 1
         if answer.status == 308:  # what else fake-gcs-server says there is of no object
