@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kvcore_django.storage import KVStorage
 
 from kvcore import DictStore, FilesystemStore, KeyValueStore, store_from_url
 from tests.redis_servers import RedisServer
@@ -20,6 +21,18 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyVal
         server: RedisServer = request.getfixturevalue("empty_valkey")
         with store_from_url(server.url()) as store:
             yield store
+
+
+@pytest.fixture
+def store(any_store: KeyValueStore) -> KeyValueStore:
+    """The same; modules whose tests need settings or the like have their own."""
+    return any_store
+
+
+@pytest.fixture
+def storage(store: KeyValueStore) -> KVStorage:
+    """Django's storage over it."""
+    return KVStorage(store)
 
 
 @pytest.fixture(params=["folder", "redis"])
