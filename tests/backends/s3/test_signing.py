@@ -10,8 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
-import botocore.auth
-import botocore.signers
 import pytest
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -45,8 +43,9 @@ def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
         moment = datetime.fromtimestamp(int(NOW), UTC)
         return moment.replace(tzinfo=None) if remove_tzinfo else moment
 
-    for module in (botocore.auth, botocore.signers):
-        monkeypatch.setattr(module, "get_current_datetime", now)
+    modules = ["botocore.auth", "botocore.signers", *(["botocore.crt.auth"] if HAS_CRT else [])]
+    for module in modules:
+        monkeypatch.setattr(f"{module}.get_current_datetime", now)
 
 
 @pytest.fixture(
