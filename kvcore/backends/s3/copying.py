@@ -16,7 +16,7 @@ from kvcore.errors import KeyNotFound, KvcoreError, StoreError
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
 
-_PART_BYTES = 256 * MIB
+PART_BYTES = 256 * MIB
 _TOO_LARGE = frozenset({"InvalidRequest", "EntityTooLarge", "InvalidArgument"})
 # What a copy does not take over by itself.
 _OF_THE_STORE = ("ACL", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId")
@@ -70,7 +70,14 @@ def _copy_large(
     put = Put(store, dest, WriteOptions(if_absent=if_absent))
     kept = {name: found[name] for name in _OF_THE_SOURCE if found.get(name)}
     upload = Upload(put, {**store._request(dest), **kept, **_own(store)}, put.sizes.concurrency)
-    part = max(_PART_BYTES, put.sizes.part_of(size))
+    part = max(PART_BYTES, put.sizes.part_of(size))
+    replaced = StoreError(
+        "the value was replaced while it was copied; try again", key=source, store=store
+    )
+
+    def is_replaced() -> bool:
+        return etag_of(store._head(source) or {}) != etag
+
     try:
         for start in range(0, size, part):
             upload.send(
@@ -79,26 +86,13 @@ def _copy_large(
                 CopySourceIfMatch=store._conditions.matching(etag),
                 CopySourceRange=f"bytes={start}-{min(start + part, size) - 1}",
             )
+        upload.wait()
+        if is_replaced():  # a service may not know CopySourceIfMatch
+            raise replaced
         upload.complete()
-    except KvcoreError as error:
-        upload.abort(error)
-        if error.__cause__ is not None and _is_replaced(error):
-            raise StoreError(
-                "the value was replaced while it was copied; try again", key=source, store=store
-            ) from error
-        raise
     except BaseException as error:
         upload.abort(error)
+        if error is not replaced and isinstance(error, KvcoreError) and is_replaced():
+            raise replaced from error
         raise
     return True
-
-
-def _is_replaced(error: KvcoreError) -> bool:
-    from botocore.exceptions import ClientError
-
-    cause = error.__cause__
-    return (
-        isinstance(cause, ClientError)
-        and cause.operation_name == "UploadPartCopy"
-        and cause.response["ResponseMetadata"]["HTTPStatusCode"] in {404, 412}
-    )

@@ -203,11 +203,15 @@ class Upload:
             if self._error is None and not isinstance(error, Halted):
                 self._error = error
 
-    def complete(self) -> None:
-        """Publish the value, once all parts have arrived."""
+    def wait(self) -> None:
+        """Wait until all parts have arrived; raises what one of them met."""
         self._pool.shutdown()
         if self._error is not None:
             raise self._error
+
+    def complete(self) -> None:
+        """Publish the value, once all parts have arrived."""
+        self.wait()
         put = self._put
         parts = {"Parts": [self._parts[number] for number in sorted(self._parts)]}
 
