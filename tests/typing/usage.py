@@ -1,6 +1,6 @@
 """Typed usage of the contract, for type checkers: checked by pyright, never run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, assert_type
@@ -15,6 +15,7 @@ from kvcore import (
     KeyValueStore,
     PreconditionFailed,
     PrefixDecorator,
+    PresignedPut,
     Reader,
     Stat,
     Writer,
@@ -69,6 +70,9 @@ def describing(store: KeyValueStore) -> None:
     assert_type(store.capabilities, Capabilities)
     assert_type(store.keyspace, KeySpace)
     assert_type(store.url_for("key", expires=60), str)
+    assert_type(store.url_for("key", method="PUT", sha256=bytes(32), if_absent=True), str)
+    assert_type(store.presign_put("key", content_length=5), PresignedPut)
+    assert_type(store.presign_post("key", 5).fields, Mapping[str, str])
 
 
 def refusing(store: KeyValueStore) -> bytes | None:
