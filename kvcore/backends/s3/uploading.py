@@ -25,12 +25,12 @@ from kvcore.errors import PreconditionFailed, StoreError, Unsupported
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
 
-PART_BYTES = 5 * MIB  # the least there is: with four of them in memory a stream stays small
+PART_BYTES = 5 * MIB  # the least there is: with a few of them in memory a stream stays small
 THRESHOLD_BYTES = 16 * MIB
 CONCURRENCY = 8
 
 AT_ONCE_BYTES = 256 * 1024  # what may go out within one time-out of the socket
-_BUFFERED_BYTES = 15 * MIB  # parts in memory that are on their way, besides the one that is filled
+_BUFFERED_BYTES = 10 * MIB  # of parts in memory that are on their way, besides the one being filled
 _MOST_PARTS = 10_000
 _PARTS_PER_SIZE = 2_500  # then a stream without a known end goes on in parts of twice the size
 _PRESENT_TRIES = 10
