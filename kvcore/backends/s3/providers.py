@@ -61,6 +61,8 @@ PROVIDERS: Mapping[str, Provider] = {
         quoted_etags=False,
         conflicts=frozenset({"UnknownError"}),
     ),
+    # https://github.com/minio/minio/issues/21526: before September 2025 If-Match let a missing key
+    # be put. `kvcore check --write` finds out.
     "minio": Provider(
         "MinIO", region="us-east-1", checksums=True, conditional=frozenset({PUT, COMPLETE})
     ),

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import local
 
 from kvcore.backends.s3.objects import Answer, Boto, Operation, Request
@@ -84,10 +85,7 @@ class Retries:
         params["context"][_ENDS] = since + self._deadline_secs
 
     def shorten(self, request: Request, **_: object) -> None:
-        """Have this try wait for an answer no longer than there is time.
-
-        botocore before 1.43 does not know of it: there a last try may outlast the deadline.
-        """
+        """Have this try wait for an answer no longer than there is time."""
         context = request.context
         ends = context.get(_ENDS)
         if ends is not None:
@@ -115,7 +113,8 @@ class Retries:
             ends = max(ends, moved + self._deadline_secs)
         most = min(_FIRST_DELAY_SECS * 2**attempts, _MOST_DELAY_SECS)
         delay = random.uniform(most / 2, most)  # noqa: S311  # only to spread the load
-        return delay if self._clock() + delay + _LEAST_SECS < ends else None
+        least = _LEAST_SECS if _can_shorten() else self._read_secs
+        return delay if self._clock() + delay + least < ends else None
 
     def _may_repeat(
         self, operation: Operation, request: Answer, response: Answer, error: Exception | None
@@ -136,6 +135,16 @@ class Retries:
         if code in self._conflicts:
             return bool(operation.name != "CompleteMultipartUpload")
         return bool(status in _UNCLEAR_STATUS and not conditional)
+
+
+@cache
+def _can_shorten() -> bool:
+    """Whether this botocore lets a request have a time-out of its own."""
+    from inspect import signature
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+    return "context" in signature(AWSPreparedRequest).parameters
 
 
 def _was_not_sent(error: Exception) -> bool:
