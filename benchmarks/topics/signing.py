@@ -76,7 +76,7 @@ ROWS = (
     Row(
         "signed URL with a name and type for the answer",
         partial(sign, method="GET", options=NAMED),
-        {ANY: 40e-6},
+        {ANY: 60e-6},
     ),
-    Row("signed URL to put to, bound", partial(sign, method="PUT", options=PUT), {ANY: 40e-6}),
+    Row("signed URL to put to, bound", partial(sign, method="PUT", options=PUT), {ANY: 60e-6}),
 )

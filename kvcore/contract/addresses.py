@@ -185,7 +185,8 @@ def _check_options(options: UrlOptions, asked: frozenset[str]) -> UrlOptions:
             raise TypeError(f"sha256 is a str or bytes, not {type(sha256).__name__}")
         if not _SHA256.fullmatch(sha256):
             raise ValueError("sha256 is 64 hexadecimal digits or 32 bytes")
-        options = options._replace(sha256=sha256.lower())
+        if not sha256.islower():
+            options = options._replace(sha256=sha256.lower())
     return options
 
 
