@@ -32,6 +32,14 @@ def kvcore_hmac(folder: str) -> Store:
     return HMACDecorator(SECRET, kvcore(folder))
 
 
+def kvcore_s3(folder: str) -> Store:
+    """On the server whose endpoint is in the environment, which keeps nothing."""
+    from kvcore import S3Store
+
+    endpoint = os.environ["BENCHMARK_ENDPOINT"]
+    return S3Store("bucket", endpoint=endpoint, access_key="key", secret_key="secret")
+
+
 def minimalkv(folder: str) -> Store:
     from minimalkv.fs import FilesystemStore
 
@@ -63,7 +71,7 @@ def read(store: Store, key: str, path: str, size: int) -> None:
 
 
 STORES: dict[str, Callable[[str], Store]] = {
-    store.__name__: store for store in (kvcore, kvcore_hmac, minimalkv)
+    store.__name__: store for store in (kvcore, kvcore_hmac, kvcore_s3, minimalkv)
 }
 TASKS: dict[str, Callable[[Store, str, str, int], None]] = {
     task.__name__: task for task in (put_blocks, put_file, get_file, read)

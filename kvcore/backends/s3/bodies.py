@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, NamedTuple
 
+_BLOCK_BYTES = 256 * 1024
+
 
 class Halted(Exception):
     """The upload was given up while this part was on its way: no error of its own."""
@@ -60,8 +62,10 @@ class Body:
     def read(self, size: int | None = -1) -> bytes:
         """At most ``size`` bytes, ``b""`` at the end."""
         left = self._size - self._position
-        if size is None or size < 0 or size > left:
+        if size is None or size < 0:
             size = left
+        else:
+            size = min(size, left, _BLOCK_BYTES)  # hashes ask for a MiB, in each of many threads
         if not size:
             return b""
         try:
