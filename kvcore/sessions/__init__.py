@@ -22,6 +22,7 @@ from kvcore.sessions.events import SessionRotated as SessionRotated
 from kvcore.sessions.events import SessionStoreFailed as SessionStoreFailed
 from kvcore.sessions.events import SessionUnknown as SessionUnknown
 from kvcore.sessions.events import SessionUnreadable as SessionUnreadable
+from kvcore.sessions.events import log as log
 from kvcore.sessions.ids import SignedIds as SignedIds
 from kvcore.sessions.ids import handle_of as handle_of
 from kvcore.sessions.merging import merge as merge

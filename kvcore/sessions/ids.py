@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets as random
 from collections.abc import Sequence
@@ -22,6 +23,16 @@ _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
 _SALT = b"kvcore.sessions"
 
 
+class _Sha256:
+    """itsdangerous' `HMACAlgorithm`, by the call that does it in one go."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
+
+    def verify_signature(self, key: bytes, value: bytes, sig: bytes) -> bool:
+        return hmac.compare_digest(sig, hmac.digest(key, value, "sha256"))
+
+
 class SignedIds:
     """Makes ids of 256 random bits, and the cookies that carry them, signed.
 
@@ -39,6 +50,7 @@ class SignedIds:
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
         keys = list(check_secrets(secrets))
+        self._rotates = len(keys) > 1
         make = load_library("itsdangerous", f"kvcore[{EXTRA}]").Signer
         deriving: Signer = make(
             keys, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256
@@ -48,6 +60,7 @@ class SignedIds:
             list(map(deriving.derive_key, keys)),
             key_derivation="none",
             digest_method=hashlib.sha256,
+            algorithm=_Sha256(),
         )
 
     def new(self) -> str:
@@ -64,6 +77,10 @@ class SignedIds:
             return None
         session_id, _, signature = cookie.partition(".")
         return session_id if self._signer.verify_signature(session_id, signature) else None
+
+    def is_current(self, cookie: str) -> bool:
+        """Whether a cookie of ours was signed with the newest secret."""
+        return not self._rotates or cookie == self.cookie_for(cookie.partition(".")[0])
 
 
 def handle_of(session_id: str) -> str:

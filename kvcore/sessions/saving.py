@@ -5,7 +5,7 @@ Written once, against awaited stores; synchronous callers run it inline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
@@ -18,6 +18,7 @@ from kvcore.sessions.events import (
     SessionLost,
     SessionRotated,
     SessionStoreFailed,
+    SessionUnreadable,
 )
 from kvcore.sessions.ids import handle_of
 from kvcore.sessions.merging import changes, merge
@@ -36,7 +37,7 @@ class Saved(NamedTuple):
     id: str | None = None
     """That of the session which lives on, if it does."""
     issued: bool = False
-    """The id is new: the cookie has to be set."""
+    """The cookie has to be set: the id is new, or was signed with an older secret."""
     renewed: bool = False
     """The session was put off: a cookie that expires may be set anew."""
     ended: bool = False
@@ -97,17 +98,25 @@ class Saving:
         self._shelf.tell(event)
 
     def _record(
-        self, session: Session, content: dict[str, Any], created: float | None, idle: float | None
+        self,
+        content: dict[str, Any],
+        notes: Mapping[str, str],
+        idle_secs: float | None,
+        of: Record | None = None,
     ) -> Record:
+        """A first version, or the next one ``of`` another."""
         policy, now = self._shelf.policy, self._shelf.clock()
-        created = now if created is None else created
+        user = policy.user_of(content)
+        # Who has just logged in begins a new term.
+        goes_on = of is not None and (user is None or user == of.user)
+        created = of.created if of is not None and goes_on else now
         return Record(
             created=created,
             seen=now,
-            expires=policy.expires(created, now, idle),
+            expires=policy.expires(created, now, idle_secs),
             content=self._serializer.dumps(content),
-            user=policy.user_of(content),
-            notes=dict(session._notes),
+            user=user,
+            notes=dict(notes),
         )
 
     async def _store_new(self, store: AsyncKeyValueStore, record: Record) -> Stored:
@@ -125,7 +134,7 @@ class Saving:
         content: dict[str, Any],
         idle_secs: float | None,
     ) -> Saved:
-        stored = await self._store_new(store, self._record(session, content, None, idle_secs))
+        stored = await self._store_new(store, self._record(content, session._notes, idle_secs))
         session._adopt(stored, content)
         self._tell(SessionCreated(stored.found.handle))
         return Saved(touched=True, id=stored.id, issued=True)
@@ -181,15 +190,19 @@ class _Update:
         return await self._swap()
 
     def _record(self, content: dict[str, Any], of: Record) -> Record:
-        """The next version. Who has just logged in begins a new term."""
-        user = self._shelf.policy.user_of(content)
-        created = of.created if user is None or user == of.user else None
-        return self._saving._record(self._session, content, created, self._idle_secs)
+        """The next version; the notes of others stay, unless I changed them."""
+        mine, base = self._session._notes, self._stored.found.record.notes
+        notes = of.notes if mine == base else mine
+        return self._saving._record(content, notes, self._idle_secs, of)
 
     def _merged(self, current: Found) -> dict[str, Any]:
         if self._session._cleared:
             return self._mine
-        theirs = self._serializer.loads(current.record.content)
+        try:
+            theirs = self._serializer.loads(current.record.content)
+        except ValueError:
+            self._saving._tell(SessionUnreadable(current.handle, "its content"))
+            raise Changed(None) from None
         return merge(self._base, self._mine, theirs, self._serializer)
 
     def _lost(self) -> Saved:

@@ -106,6 +106,19 @@ class Session(MutableMapping[str, Any]):
         return self._failure is None
 
     @property
+    def modified(self) -> bool:
+        """Whether something was set, or something changeable was given out; asking is no touch.
+
+        Setting it is not needed: what is saved is told by the content.
+        """
+        return self._changeable
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        if value:
+            self._writable()
+
+    @property
     def handle(self) -> str | None:
         """What lists and events call this session; ``None`` until it is saved. Not its id."""
         self._ready()

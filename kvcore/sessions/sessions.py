@@ -13,26 +13,23 @@ from kvcore.aio import AsyncKeyValueStore, InlineStore, run_inline
 from kvcore.contract import KeyValueStore
 from kvcore.errors import (
     KeyNotFound,
+    KvcoreError,
     PreconditionFailed,
     SessionNotLoaded,
-    StoreError,
     VerificationError,
 )
 from kvcore.sessions.events import (
     PruneReport,
     SessionEvent,
-    SessionRejected,
     SessionRevoked,
-    SessionStoreFailed,
-    SessionUnknown,
-    SessionUnreadable,
     log,
 )
-from kvcore.sessions.ids import SignedIds, handle_of
+from kvcore.sessions.ids import SignedIds
+from kvcore.sessions.loading import Loading
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.saving import Saved, Saving
 from kvcore.sessions.serializing import Serializer, TaggedJSON
-from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.session import Session
 from kvcore.sessions.shelf import Shelf
 from kvcore.sessions.users import SessionInfo, UserSessions, info
 from kvcore.signing import Secret
@@ -58,6 +55,10 @@ class Ids(Protocol):
         """The id in a cookie of ours, or ``None``; without asking the store."""
         ...
 
+    def is_current(self, cookie: str, /) -> bool:
+        """Whether a cookie of ours is the one that would be made today."""
+        ...
+
 
 class _Sessions(Generic[_Store]):
     def __init__(
@@ -77,6 +78,7 @@ class _Sessions(Generic[_Store]):
         self._serializer: Serializer = TaggedJSON() if serializer is None else serializer
         self._shelf = Shelf(self.policy, clock, on_event)
         self._users = UserSessions(self._shelf)
+        self._loading = Loading(self._shelf, self._serializer, self.ids.read)
         self._saving = Saving(self._shelf, self._users, self._serializer, self.ids.new)
 
     @property
@@ -97,36 +99,12 @@ class _Sessions(Generic[_Store]):
         can = self.store.capabilities
         return can.if_match or can.if_present
 
-    def _id_in_cookie(self, session: Session) -> str | None:
-        """The id to ask the store for; where there is none, the session begins."""
+    def _signed(self, session: Session, saved: Saved) -> Saved:
+        """A cookie of an older key is given up in passing."""
         cookie = session._cookie
-        session_id = None if cookie is None else self.ids.read(cookie)
-        if session_id is None:
-            if cookie is not None:
-                self._shelf.tell(SessionRejected())
-            session._begin()
-        return session_id
-
-    async def _load(self, store: AsyncKeyValueStore, session: Session, session_id: str) -> None:
-        handle = handle_of(session_id)
-        try:
-            found = await self._shelf.fetch(store, handle)
-            if found is None:
-                session._begin()
-            else:
-                content = self._serializer.loads(found.record.content)
-                session._adopt(Stored(session_id, found), content)
-        except KeyNotFound:
-            self._shelf.tell(SessionUnknown(handle))
-            session._begin()
-        except (ValueError, VerificationError) as error:
-            self._shelf.tell(SessionUnreadable(handle, type(error).__name__))
-            session._begin()
-        except StoreError as error:
-            if self.policy.on_store_error == "raise":
-                raise
-            self._shelf.tell(SessionStoreFailed(handle, type(error).__name__))
-            session._begin(error)
+        if saved.id is None or saved.issued or cookie is None or self.ids.is_current(cookie):
+            return saved
+        return saved._replace(issued=True)
 
     def cookie_for(self, session_id: str) -> str:
         """The value of the cookie for an id that `Saved` tells."""
@@ -219,9 +197,14 @@ class Sessions(_Sessions[KeyValueStore]):
 
     def load(self, session: Session) -> None:
         """Read a session now. Raises `StoreError` if the policy says so."""
-        session_id = self._id_in_cookie(session)
-        if session_id is not None:
-            run_inline(self._load(self._inline, session, session_id))
+        asked = self._loading.begin(session)
+        while asked is not None:
+            try:
+                fetched = self.store.fetch(asked.key)
+            except KvcoreError as error:
+                self._loading.failed(session, asked, error)
+                return
+            asked = self._loading.answered(session, asked, fetched)
 
     def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """Save what has changed; ``idle_secs`` instead of the policy's, for this session.
@@ -229,9 +212,9 @@ class Sessions(_Sessions[KeyValueStore]):
         Raises `SessionTooLarge`, `SessionNotSerializable`, `StoreError`.
         """
         saved = self._saving.nothing_to_do(session, idle_secs)
-        if saved is not None:
-            return saved
-        return run_inline(self._saving.save(self._inline, session, idle_secs))
+        if saved is None:
+            saved = run_inline(self._saving.save(self._inline, session, idle_secs))
+        return self._signed(session, saved)
 
     def sessions_for(self, user: str | int, *, current: Session | None = None) -> list[SessionInfo]:
         """The sessions of a user that are not over, the one last used first."""
@@ -271,7 +254,7 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
         return kind(cookie, self._begin_or_refuse)
 
     def _begin_or_refuse(self, session: Session) -> None:
-        if self._id_in_cookie(session) is not None:
+        if self._loading.begin(session) is not None:
             raise SessionNotLoaded(
                 "this session is not loaded yet: await its load before the first touch"
             )
@@ -279,13 +262,19 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
     async def load(self, session: Session) -> None:
         """Read a session, unless that was done. Raises `StoreError` if the policy says so."""
         if not session.loaded:
-            session_id = self._id_in_cookie(session)
-            if session_id is not None:
-                await self._load(self.store, session, session_id)
+            asked = self._loading.begin(session)
+            while asked is not None:
+                try:
+                    fetched = await self.store.fetch(asked.key)
+                except KvcoreError as error:
+                    self._loading.failed(session, asked, error)
+                    return
+                asked = self._loading.answered(session, asked, fetched)
 
     async def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """As `Sessions.save`."""
-        return await self._saving.save(self.store, session, idle_secs)
+        saved = await self._saving.save(self.store, session, idle_secs)
+        return self._signed(session, saved)
 
     async def sessions_for(
         self, user: str | int, *, current: Session | None = None

@@ -14,11 +14,13 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from kvcore import KeyValueStore, Stores, UploadRefused
+from kvcore import ConfigError, KeyValueStore, Stores, UploadRefused
 from kvcore.cli import command_line
 from kvcore.uploads import http_status
+from kvcore_flask.sessions import keep_sessions_in
 
 SETTING = "KVCORE_STORES"
+SESSION_STORE = "KVCORE_SESSION_STORE"
 
 
 class KVCore:
@@ -31,6 +33,9 @@ class KVCore:
 
     A refused upload that no view and no error handler of the app takes care of is answered with
     413 (too large), 415 (another type) or 400 (no file), as the app shows these errors.
+
+    With ``KVCORE_SESSION_STORE``, the name of a store (or a store), the app's sessions are kept
+    there: see `KVSessionExtension`.
 
     ``flask kvcore`` is kvcore's command line for the stores of the app.
 
@@ -56,10 +61,23 @@ class KVCore:
             app.extensions["kvcore"] = Stores.from_env(SETTING, keys="path")
         else:
             app.extensions["kvcore"] = Stores({} if configs is None else configs, keys="path")
+        _keep_sessions(app, app.extensions["kvcore"])
         app.request_class = _closing(app.request_class)
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
         app.cli.add_command(command_line(with_appcontext(current_store), "flask kvcore"))
+
+
+def _keep_sessions(app: Flask, stores: Stores) -> None:
+    store = app.config.get(SESSION_STORE)
+    if store is None:
+        return
+    if not isinstance(store, str | KeyValueStore):
+        raise ConfigError(f"{SESSION_STORE} is the name of a store, or a store")
+    if isinstance(store, str) and store not in stores:
+        names = ", ".join(map(repr, stores))
+        raise ConfigError(f"{SESSION_STORE} names no store of {SETTING}: {store!r}; there: {names}")
+    keep_sessions_in(app, lambda: stores[store] if isinstance(store, str) else store)
 
 
 _ANSWERS = {answer.code: answer for answer in (RequestEntityTooLarge, UnsupportedMediaType)}

@@ -1,0 +1,93 @@
+"""How a session is read: what to ask the store for, and what to make of its answer.
+
+Pure steps, so that whoever blocks and whoever awaits need three lines each and nothing between
+the session and the store::
+
+    asked = loading.begin(session)
+    while asked is not None:
+        ... asked = loading.answered(session, asked, store.fetch(asked.key))
+        ... or, where that raised, loading.failed(session, asked, error) is the end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kvcore.contract import Fetched
+from kvcore.errors import KeyNotFound, KvcoreError, StoreError, VerificationError
+from kvcore.sessions.events import (
+    SessionRejected,
+    SessionStoreFailed,
+    SessionUnknown,
+    SessionUnreadable,
+)
+from kvcore.sessions.ids import handle_of
+from kvcore.sessions.serializing import Serializer
+from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.shelf import Shelf
+
+
+class Asked(NamedTuple):
+    """What the store is asked for."""
+
+    key: str
+    id: str
+    handle: str
+    moved: bool = False
+    """Whether the id led here by way of another session."""
+
+
+class Loading:
+    """Reads sessions."""
+
+    def __init__(
+        self, shelf: Shelf, serializer: Serializer, read_cookie: Callable[[str], str | None]
+    ) -> None:
+        self._shelf = shelf
+        self._serializer = serializer
+        self._read_cookie = read_cookie
+
+    def begin(self, session: Session) -> Asked | None:
+        """The first question; ``None``, and a session that begins, without a cookie of ours."""
+        cookie = session._cookie
+        session_id = None if cookie is None else self._read_cookie(cookie)
+        if session_id is None:
+            if cookie is not None:
+                self._shelf.tell(SessionRejected())
+            session._begin()
+            return None
+        handle = handle_of(session_id)
+        return Asked(self._shelf.key(handle), session_id, handle)
+
+    def answered(self, session: Session, asked: Asked, fetched: Fetched) -> Asked | None:
+        """Fill the session; or the next question, where it moved."""
+        found = self._shelf.read(asked.handle, fetched)
+        moved_to = None if found is None else found.record.moved_to
+        if found is None or (moved_to is not None and asked.moved):
+            session._begin()
+            return None
+        if moved_to is not None:
+            return Asked(self._shelf.key(moved_to), asked.id, moved_to, moved=True)
+        try:
+            content = self._serializer.loads(found.record.content)
+        except ValueError:
+            self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
+            session._begin()
+        else:
+            session._adopt(Stored(asked.id, found), content)
+        return None
+
+    def failed(self, session: Session, asked: Asked, error: KvcoreError) -> None:
+        """Begin a new session, or an empty one that takes nothing; or raise the error."""
+        if isinstance(error, KeyNotFound):
+            self._shelf.tell(SessionUnknown(asked.handle))
+            session._begin()
+        elif isinstance(error, VerificationError):
+            self._shelf.tell(SessionUnreadable(asked.handle, "its signature in the store"))
+            session._begin()
+        elif isinstance(error, StoreError) and self._shelf.policy.on_store_error == "empty":
+            self._shelf.tell(SessionStoreFailed(asked.handle, type(error).__name__))
+            session._begin(error)
+        else:
+            raise error
