@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from types import UnionType
 
 from google.api_core.exceptions import GoogleAPICallError, RetryError, from_http_response
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, InvalidOperation
 from google.auth.exceptions import TransportError as AuthTransportError
 from google.cloud.storage.exceptions import (  # type: ignore[import-untyped]
     DataCorruption,
     InvalidResponse,
 )
-from requests.exceptions import ConnectTimeout, JSONDecodeError, RequestException, SSLError
+from requests.exceptions import (
+    ConnectTimeout,
+    JSONDecodeError,
+    RequestException,
+    SSLError,
+    TooManyRedirects,
+)
 from requests.exceptions import Timeout as RequestTimeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
@@ -96,11 +103,9 @@ def outcome(error: Exception) -> Outcome:
     if isinstance(error, GoogleAuthError):  # nothing is sent without a token
         may_pass = isinstance(error, AuthTransportError) or error.retryable
         return Outcome.UNDONE if may_pass else Outcome.FINAL
-    if isinstance(error, SSLError | DataCorruption | Unreadable | JSONDecodeError):
+    if isinstance(error, SSLError | DataCorruption) or _is_unreadable(error):
         return Outcome.FINAL
-    if isinstance(error, ConnectTimeout) or any(
-        isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in causes(error)
-    ):
+    if isinstance(error, ConnectTimeout) or _has(error, NewConnectionError | ConnectTimeoutError):
         return Outcome.UNDONE
     return Outcome.UNCLEAR
 
@@ -123,11 +128,13 @@ def is_bucket_missing(error: Exception) -> bool:
     return "bucket does not exist" in str(error)
 
 
-def told(error: Exception, key: str | None, store: object) -> StoreError:
+def told(error: Exception, key: str | None, store: object, *, reads: bool = False) -> StoreError:
     """Our error for one of the client's; raise it ``from`` that."""
     status = status_of(error)
     reason = _reason(error)
-    if isinstance(error, DefaultCredentialsError):
+    if isinstance(error, InvalidOperation):  # anonymous ones, which cannot be renewed
+        message = _HINTS[401]
+    elif isinstance(error, DefaultCredentialsError):
         message = (
             "no credentials were found: set credentials, or GOOGLE_APPLICATION_CREDENTIALS,"
             " or anonymous=true for a public bucket"
@@ -136,25 +143,32 @@ def told(error: Exception, key: str | None, store: object) -> StoreError:
         message = "the credentials were refused: they are wrong, or have expired"
     elif isinstance(error, DataCorruption):
         message = "the bytes that arrived were not those that were sent: try again"
-    elif isinstance(error, Unreadable | JSONDecodeError):
+    elif _is_unreadable(error) or status in range(200, 300):
         message = "the service answered with what is not understood"
     elif status is not None:
         message = _HINTS.get(status, f"the service failed ({status}): try again later")
-    elif _is_timeout(error):
-        return StoreTimeout(key=key, store=store)
     elif isinstance(error, SSLError):
         message = "the service has no valid certificate"
+    elif _has(error, NewConnectionError):
+        message = "the service could not be reached"
+    elif _has(error, RetryError | RequestTimeout | Urllib3Timeout | TimeoutError):
+        late = "the service did not answer in time" if reads else ""
+        return StoreTimeout(late, key=key, store=store)
     elif outcome(error) is Outcome.UNDONE:
         message = "the service could not be reached"
     else:
-        message = "the connection broke; a write may have taken effect"
+        message = "the connection broke"
+        if not reads:
+            message += "; a write may have taken effect"
     return StoreError(f"{message}: {reason}" if reason else message, key=key, store=store)
 
 
-def _is_timeout(error: Exception) -> bool:
-    return isinstance(error, RetryError) or any(
-        isinstance(cause, RequestTimeout | Urllib3Timeout | TimeoutError) for cause in causes(error)
-    )
+def _has(error: Exception, kinds: UnionType | type) -> bool:
+    return any(isinstance(cause, kinds) for cause in causes(error))
+
+
+def _is_unreadable(error: Exception) -> bool:
+    return isinstance(error, Unreadable | JSONDecodeError | TooManyRedirects)
 
 
 def _reason(error: Exception) -> str:
@@ -165,8 +179,8 @@ def _reason(error: Exception) -> str:
                 return _shortened(entry["message"])
         message = str(error.message or "")
         return _shortened(message.partition(": ")[2] if "://" in message else message)
-    if isinstance(error, InvalidResponse | DataCorruption | GoogleAuthError | RequestException):
-        return ""
+    if isinstance(error, RequestException) or not isinstance(error, OSError | Unreadable):
+        return ""  # URLs and wrappings; it is there as the cause
     return _shortened(str(error))
 
 

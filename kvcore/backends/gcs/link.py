@@ -54,12 +54,14 @@ class Link:
         store: object,
         work: Callable[[Timeout], _T],
         since: float | None = None,
+        *,
+        reads: bool = False,
     ) -> _T:
         """As `call`; what goes wrong is a `StoreError`, but for `Refused`."""
         try:
             return self.call(work, since)
         except errors.ALL as error:
-            raise errors.told(error, key, store) from error
+            raise errors.told(error, key, store, reads=reads) from error
 
     def send(
         self,

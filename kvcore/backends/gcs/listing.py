@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvcore.backends.gcs import errors
 from kvcore.backends.gcs.objects import Timeout
-from kvcore.backends.gcs.outcomes import Refused
+from kvcore.backends.gcs.outcomes import Refused, stat_of
+from kvcore.contract import Stat
 
 if TYPE_CHECKING:
     from kvcore.backends.gcs.link import Link
@@ -20,7 +21,8 @@ _STATS = "items(name,size,generation,updated,contentType),prefixes,nextPageToken
 class Page(NamedTuple):
     """A part of a listing."""
 
-    items: Sequence[Mapping[str, Any]]
+    items: Sequence[tuple[str, Stat | None]]
+    """Names, with their stats if those were asked for."""
     prefixes: Sequence[str]
     """The names of the others, each cut behind the delimiter."""
 
@@ -42,13 +44,13 @@ def pages(
             timeout=timeout,
             retry=None,
         )
-        found.item_to_value = _as_it_is
-        items = list(next(found.pages))
+        found.item_to_value = _as_it_is  # a ``Blob`` would cost more than all the rest
+        items = [(item["name"], stat_of(item) if stats else None) for item in next(found.pages)]
         return Page(items, sorted(found.prefixes)), found.next_page_token
 
     while True:
         try:
-            page, token = link.ask(None, store, work)
+            page, token = link.ask(None, store, work, reads=True)
         except Refused as refusal:
             raise errors.told(refusal.error, None, store) from refusal.error
         yield page
@@ -57,5 +59,4 @@ def pages(
 
 
 def _as_it_is(_iterator: object, item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A ``Blob`` would cost more than the rest of the listing."""
     return item

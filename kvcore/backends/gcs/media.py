@@ -61,7 +61,7 @@ class Media:
             )
 
         try:
-            response = self._link.ask(self.key, self.store, work, since)
+            response = self._link.ask(self.key, self.store, work, since, reads=True)
         except Refused as refusal:
             kind = KeyNotFound if refusal.is_missing else PreconditionFailed
             raise kind(key=self.key, store=self.store) from refusal.error
@@ -101,14 +101,17 @@ class Media:
         stat = Stat(
             size,
             None if modified is None else parsedate_to_datetime(modified).astimezone(UTC),
-            headers.get("X-Goog-Generation"),
+            headers["X-Goog-Generation"],  # without it, it is no answer of the service
             headers.get("Content-Type"),
         )
-        body = ClientBody(response.raw.read, response.close, errors=errors.ALL, told=self._told)
+        raw = response.raw
+        # What has arrived: to wait for more would be to lose it where the connection breaks.
+        read = getattr(raw, "read1", raw.read)
+        body = ClientBody(read, response.close, errors=errors.ALL, told=self._told)
         return Answer(stat, start, body, checksum_of(headers.get("X-Goog-Hash", "")))
 
     def _told(self, error: Exception) -> StoreError:
-        return errors.told(error, self.key, self.store)
+        return errors.told(error, self.key, self.store, reads=True)
 
 
 class Crc32c:

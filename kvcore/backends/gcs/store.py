@@ -18,7 +18,7 @@ from kvcore.backends.gcs.client import (
     Settings,
 )
 from kvcore.backends.gcs.headers import properties_of
-from kvcore.backends.gcs.objects import Blob, Client, Timeout
+from kvcore.backends.gcs.objects import Client, Timeout
 from kvcore.backends.gcs.outcomes import Refused, generation_of, stat_of
 from kvcore.backends.gcs.place import Place
 from kvcore.backends.gcs.urls import OPTIONS, RECIPE, bucket_name
@@ -53,7 +53,6 @@ from kvcore.errors import (
 from kvcore.recipe import StoreRecipe, url_text
 
 if TYPE_CHECKING:
-    from kvcore.backends.gcs.link import Link
     from kvcore.backends.gcs.media import Media
     from kvcore.backends.gcs.uploads import Target
 
@@ -165,11 +164,6 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             )
         return name
 
-    def _ask(self, key: str, work: Callable[[Link, Timeout], _T]) -> _T:
-        """Ask for something; raises what ``Link.ask`` raises."""
-        link = self._connector.link()
-        return link.ask(key, self, lambda timeout: work(link, timeout))
-
     # Reading
 
     def _media(self, key: str) -> Media:
@@ -193,28 +187,29 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             return b""
         return self._media(key).part(start, None if length is None else start + length)
 
-    def _metadata_of(self, key: str) -> Blob | None:
-        """The handle of an object with all that is kept beside it; ``None`` if it is missing."""
+    def _found(self, key: str) -> Stat | None:
+        """What is known of a value, by one request; ``None`` if it is missing."""
         name = self._name(key)
+        link = self._connector.link()
 
-        def work(link: Link, timeout: Timeout) -> Blob:
+        def work(timeout: Timeout) -> Stat:
             blob = link.blob(name)
             blob.reload(timeout=timeout, retry=None)
-            return blob
+            return stat_of(blob._properties)
 
         try:
-            return self._ask(key, work)
+            return link.ask(key, self, work, reads=True)
         except Refused:
             return None
 
     def _stat(self, key: str) -> Stat:
-        blob = self._metadata_of(key)
-        if blob is None:
+        found = self._found(key)
+        if found is None:
             raise KeyNotFound(key=key, store=self)
-        return stat_of(blob._properties)
+        return found
 
     def _has_key(self, key: str) -> bool:
-        return self._metadata_of(key) is not None
+        return self._found(key) is not None
 
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._many(keys, self._get)
@@ -293,13 +288,13 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
 
     def _remove(self, key: str, generation: int | None) -> Refused | None:
         name = self._name(key)
+        link = self._connector.link()
+
+        def work(timeout: Timeout) -> None:
+            link.blob(name).delete(if_generation_match=generation, timeout=timeout, retry=None)
+
         try:
-            self._ask(
-                key,
-                lambda link, timeout: link.blob(name).delete(
-                    if_generation_match=generation, timeout=timeout, retry=None
-                ),
-            )
+            link.ask(key, self, work)
         except Refused as refusal:
             return refusal
         return None
@@ -341,18 +336,18 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
         """Iterate over the keys that begin with ``prefix``, in the order of their bytes."""
         start, space = len(self._where.prefix), self._keyspace
         for page in self._pages(prefix, stats=False):
-            for item in page.items:
-                key = item["name"][start:]
+            for name, _ in page.items:
+                key = name[start:]
                 if key in space:
                     yield key
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         start, space = len(self._where.prefix), self._keyspace
         for page in self._pages(prefix, stats=True):
-            for item in page.items:
-                key = item["name"][start:]
-                if key in space:
-                    yield key, stat_of(item)
+            for name, stat in page.items:
+                key = name[start:]
+                if key in space and stat is not None:
+                    yield key, stat
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
         if len(delimiter) > 1:  # which not all that speak like the service understand
@@ -360,8 +355,8 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             return
         start, space = len(self._where.prefix), self._keyspace
         for page in self._pages(prefix, stats=False, delimiter=delimiter):
-            for item in page.items:
-                key = item["name"][start:]
+            for name, _ in page.items:
+                key = name[start:]
                 if key in space:
                     yield key
             for name in page.prefixes:

@@ -82,6 +82,7 @@ def make_session(credentials: Credentials, pool_size: int) -> AuthorizedSession:
     """A session that signs with these credentials and keeps ``pool_size`` connections."""
     ask = TokenRequest(Session())
     session = AuthorizedSession(credentials, auth_request=ask)  # type: ignore[no-untyped-call]
+    session.max_redirects = 0  # the service has none; a proxy may have
     adapter = PiecesAdapter(pool_connections=pool_size, pool_maxsize=pool_size)
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)

@@ -71,7 +71,7 @@ Fault = Callable[[Request, Send], "Answer | Cut | None"]
 
 
 class Cut(NamedTuple):
-    """An answer that breaks off after some bytes of its body, or stalls there."""
+    """An answer that ends after some bytes of its body, or stalls there."""
 
     answer: Answer
     after: int
@@ -175,7 +175,8 @@ class Front:
             handler.wfile.flush()
             if found.stall:
                 self.released.wait(30)
-            raise Reset
+            handler.close_connection = True
+            return
         handler.wfile.write(answer.body)
 
     def _send(self, target: str, request: Request) -> Answer:
