@@ -220,6 +220,9 @@ class FaultyStore(StoreDecorator):
     def _get_filename(self, key: str, path: str) -> None:
         KeyValueStore._get_filename(self, key, path)
 
+    def _advice(self, key: str) -> str | None:
+        return self._try("advice", key, partial(super()._advice, key))
+
     def _sweep(self, older_than_secs: float) -> int | None:
         return self._try("sweep", None, partial(super()._sweep, older_than_secs))
 

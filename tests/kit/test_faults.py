@@ -293,6 +293,7 @@ def test_every_hook_can_fail() -> None:
         "_presign_post": ("key", PostOptions(max_bytes=1)),
         "_local_path": ("key",),
         "_sweep": (60,),
+        "_advice": ("key",),
         "iter_keys": ("",),
         "_iter_prefixes": ("/", ""),
         "_iter_stats": ("",),

@@ -133,7 +133,7 @@ class Configured(Connection):
     def __init__(self, settings: Settings, bucket: str, *, create: bool = False) -> None:
         settings.check()
         self.settings = settings
-        self.service = settings.service
+        self.service: Provider = settings.service
         self.signs: bool = not settings.anonymous
         self._bucket = bucket
         self._create = create
@@ -234,7 +234,7 @@ class Given(Connection):
         amazon = (
             (meta.endpoint_url or "").rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn"))
         )
-        self.service = service or (AWS if amazon else UNKNOWN)
+        self.service: Provider = service or (AWS if amazon else UNKNOWN)
         self.signs: bool = isinstance(meta.config.signature_version, str)  # or botocore's UNSIGNED
         config = meta.config
         if config.read_timeout is None or config.connect_timeout is None:

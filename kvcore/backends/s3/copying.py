@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from kvcore.backends.s3.errors import code_of, failures, is_missing, told
 from kvcore.backends.s3.objects import Answer
+from kvcore.backends.s3.parts import Upload
 from kvcore.backends.s3.providers import COMPLETE, COPY
 from kvcore.backends.s3.reading import etag_of
-from kvcore.backends.s3.uploading import Put, Upload
+from kvcore.backends.s3.uploading import Put
 from kvcore.backends.s3.urls import MIB, MOST_PUT_BYTES
 from kvcore.contract import WriteOptions
 from kvcore.errors import KeyNotFound, KvcoreError, StoreError

@@ -6,7 +6,8 @@ reads it before. On a client that was passed in, which is not ours to listen to,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _OURS = "kvcore_page"
 _EMPTY = b"<ListBucketResult/>"
 _OK = 200
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Page(NamedTuple):
@@ -136,6 +139,53 @@ def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
         if page.token == params.get("ContinuationToken"):
             raise StoreError("the service lists the same page again and again", store=store)
         params["ContinuationToken"] = page.token
+
+
+def _found(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
+    """The pages, or none where no key can be."""
+    text = prefix + delimiter
+    if _SURROGATE.search(text):  # no name has one
+        return iter(())
+    if _CONTROL.search(text) and store.keyspace.name != "any":
+        # Nor has a key one of these; Ceph would repeat it in its XML, which has no place for it.
+        return iter(())
+    return pages(store, prefix, delimiter)
+
+
+def _legal(store: S3Store, names: Iterable[str]) -> Iterator[str]:
+    """The keys among the names of a page."""
+    start, space = len(store._prefix), store.keyspace
+    for name in names:
+        key = name[start:]
+        if key in space:
+            yield key
+
+
+def keys(store: S3Store, prefix: str) -> Iterator[str]:
+    """The keys that begin with the prefix."""
+    for page in _found(store, prefix):
+        yield from _legal(store, page.names)
+
+
+def stats(store: S3Store, prefix: str) -> Iterator[tuple[str, Stat]]:
+    """The same, each with its stat."""
+    start, space = len(store._prefix), store.keyspace
+    for page in _found(store, prefix):
+        for name, stat in page.contents():
+            key = name[start:]
+            if key in space:
+                yield key, stat
+
+
+def prefixes(store: S3Store, delimiter: str, prefix: str) -> Iterator[str]:
+    """The same, cut behind the first delimiter after the prefix, by the service."""
+    start, space = len(store._prefix), store.keyspace
+    for page in _found(store, prefix, delimiter):
+        yield from _legal(store, page.names)
+        for name in page.prefixes:
+            # Whether what is below is legal is not told: any key may be.
+            if f"{name[start:]}x" in space:
+                yield name[start:]
 
 
 def uploads(store: S3Store) -> Iterator[tuple[str, str, datetime]]:

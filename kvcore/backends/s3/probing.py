@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kvcore.backends.s3.conditions import ALL, NONE
 from kvcore.backends.s3.errors import failures, is_missing, is_refused, told
 from kvcore.backends.s3.objects import Answer
+from kvcore.backends.s3.parts import abort
 from kvcore.backends.s3.providers import COMPLETE, COPY, DECIDED, DELETE, PUT
-from kvcore.backends.s3.uploading import abort
 from kvcore.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Probe:
         self._where = store._request(key)
         self._beside = store._request(f"{key}-beside")
         self._etag = ""
-        self.quoted = True
+        self.quoted: bool = True
         """Whether ``If-Match`` takes the etag in quotes, once `decided` has found out."""
 
     def decided(self) -> frozenset[str]:

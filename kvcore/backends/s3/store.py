@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, ClassVar, TypeVar
@@ -10,7 +9,7 @@ from typing import IO, Any, ClassVar, TypeVar
 from kvcore.backends.objects import copy_whole, open_reader, read_whole
 from kvcore.backends.objects.parallel import call_each
 from kvcore.backends.objects.presigning import EXPIRES_SECS, PresigningStore
-from kvcore.backends.s3 import copying, deleting, listing, probing, uploading
+from kvcore.backends.s3 import copying, deleting, listing, parts, probing, uploading
 from kvcore.backends.s3.client import (
     DEADLINE_SECS,
     POOL_SIZE,
@@ -29,7 +28,7 @@ from kvcore.backends.s3.presigner import S3Presigner, put_headers, signing_capab
 from kvcore.backends.s3.providers import DELETE, PROVIDERS
 from kvcore.backends.s3.reading import ObjectSource, read_range, stat_of
 from kvcore.backends.s3.uploading import AT_ONCE_BYTES, PartWriter, Put
-from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, bucket_name
+from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, check_arguments
 from kvcore.contract import (
     PLAIN,
     Capabilities,
@@ -40,14 +39,12 @@ from kvcore.contract import (
     WriteOptions,
     Writer,
 )
-from kvcore.errors import ConfigError, KeyNotFound, KvcoreError, PreconditionFailed, StoreError
+from kvcore.errors import KeyNotFound, KvcoreError, PreconditionFailed, StoreError
 from kvcore.keys import KeySpace
 from kvcore.recipe import StoreRecipe, url_text
 
 _T = TypeVar("_T")
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Options that become parameters of what puts.
 _PUT_PARAMS: Mapping[str, str] = {
     "ACL": "acl",
@@ -119,7 +116,7 @@ class S3Store(PresigningStore, CopyMixin):
         create_if_missing: bool = False,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in OPTIONS}
-        _check(bucket, prefix, given)
+        check_arguments(bucket, prefix, given)
         settings = Settings(**{name: given[name] for name in Settings._fields})
         self._bucket = bucket
         self._prefix = prefix
@@ -342,44 +339,15 @@ class S3Store(PresigningStore, CopyMixin):
 
     def iter_keys(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the keys that begin with ``prefix``, in the order of their bytes."""
-        for page in self._pages(prefix):
-            yield from self._legal(page.names)
-
-    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[listing.Page]:
-        if _SURROGATE.search(prefix + delimiter):  # no key has one
-            return iter(())
-        if _CONTROL.search(prefix) and self._keyspace.name != "any":
-            # Nor one of these; Ceph would repeat it in its XML, which has no place for it.
-            return iter(())
-        return listing.pages(self, prefix, delimiter)
-
-    def _legal(self, names: Iterable[str]) -> Iterator[str]:
-        """The keys among the names of a page."""
-        start, space = len(self._prefix), self._keyspace
-        for name in names:
-            key = name[start:]
-            if key in space:
-                yield key
+        return listing.keys(self, prefix)
 
     def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        start, space = len(self._prefix), self._keyspace
-        for page in self._pages(prefix):
-            for name, stat in page.contents():
-                key = name[start:]
-                if key in space:
-                    yield key, stat
+        return listing.stats(self, prefix)
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
         if not delimiter.isprintable():  # not every service can cut there
-            yield from super()._iter_prefixes(delimiter, prefix)
-            return
-        start, space = len(self._prefix), self._keyspace
-        for page in self._pages(prefix, delimiter):
-            yield from self._legal(page.names)
-            for name in page.prefixes:
-                # Whether what is below is legal is not told: any key may be.
-                if f"{name[start:]}x" in space:
-                    yield name[start:]
+            return super()._iter_prefixes(delimiter, prefix)
+        return listing.prefixes(self, delimiter, prefix)
 
     # Life
 
@@ -392,7 +360,7 @@ class S3Store(PresigningStore, CopyMixin):
         swept = 0
         for name, upload, began in list(listing.uploads(self)):
             if began <= before:
-                uploading.abort(self, name, upload)
+                parts.abort(self, name, upload)
                 swept += 1
         return swept
 
@@ -407,22 +375,6 @@ class S3Store(PresigningStore, CopyMixin):
         address = f"{self._bucket}/{self._prefix}" if self._prefix else self._bucket
         keys = {} if self._keyspace.name == "strict" else {"keys": self._keyspace.name}
         return url_text("s3", address, {**self._shown, **keys})
-
-
-def _check(bucket: str, prefix: str, given: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for what no URL could say either."""
-    if not isinstance(prefix, str) or _SURROGATE.search(prefix):
-        raise ConfigError("the prefix is a text that goes before every key")
-    try:
-        bucket_name(bucket)
-    except ValueError as error:
-        raise ConfigError(f"the bucket {error}") from None
-    for name, value in given.items():
-        if value is not None:
-            try:
-                OPTIONS[name].read(value)
-            except ValueError as error:
-                raise ConfigError(f"option {name!r} {error}") from None
 
 
 _DEFAULTS: Mapping[str, Any] = S3Store.__init__.__kwdefaults__ or {}

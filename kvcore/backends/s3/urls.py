@@ -35,6 +35,7 @@ ALGORITHMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _ARN = re.compile(r"arn:[a-z0-9-]+:s3[a-z0-9-]*:[A-Za-z0-9:/._-]{3,255}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
 
 
@@ -106,6 +107,22 @@ def _check(arguments: Mapping[str, Any]) -> None:
     if arguments.get("host"):
         given["endpoint"] = "https://host"
     Settings(**given).check_public()
+
+
+def check_arguments(bucket: str, prefix: str, given: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for what no URL could say either."""
+    if not isinstance(prefix, str) or _SURROGATE.search(prefix):
+        raise ConfigError("the prefix is a text that goes before every key")
+    try:
+        bucket_name(bucket)
+    except ValueError as error:
+        raise ConfigError(f"the bucket {error}") from None
+    for name, value in given.items():
+        if value is not None:
+            try:
+                OPTIONS[name].read(value)
+            except ValueError as error:
+                raise ConfigError(f"option {name!r} {error}") from None
 
 
 def _build(
