@@ -83,11 +83,11 @@ class Link:
             stream=stream,
             timeout=timeout,
             allow_redirects=False,
+            hooks={"response": _take_refusal},
         )
         if 200 <= response.status_code < 300 or response.status_code in allowed:
             return response
-        with response:
-            raise errors.answered(response)
+        raise errors.answered(response)
 
     # What the verbs need, one by one.
 
@@ -116,3 +116,9 @@ class Link:
         bucket = quote(self.bucket.name, safe="")
         names = f"{quote(source, safe='')}/rewriteTo/b/{bucket}/o/{quote(dest, safe='')}"
         return f"{self._objects}{names}?{query}{self._pays}"
+
+
+def _take_refusal(response: Response, **_: object) -> None:
+    """Read an answer that says no: a session that asks again for its token would drop it."""
+    if response.status_code >= 300:
+        response.content  # noqa: B018  # is read by being looked at
