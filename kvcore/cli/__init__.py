@@ -16,20 +16,26 @@ if TYPE_CHECKING:
     import click
 
     from kvcore.contract import KeyValueStore
+    from kvcore.sessions import Sessions
 
 EXTRA = "cli"
 
 
-def command_line(named: Callable[[str], KeyValueStore], prog_name: str = "kvcore") -> click.Group:
+def command_line(
+    named: Callable[[str], KeyValueStore],
+    prog_name: str = "kvcore",
+    sessions: Callable[[], Sessions] | None = None,
+) -> click.Group:
     """The subcommands, as a click group for any front end.
 
     ``named`` gives the store of a name, and raises `ConfigError` where there is none; URLs and
-    ``env:NAME`` are understood besides. Raises `MissingDependency` without click.
+    ``env:NAME`` are understood besides. ``sessions`` gives the sessions of an application, for the
+    subcommand of that name. Raises `MissingDependency` without click.
     """
     load_library("click", f"kvcore[{EXTRA}]")
     from kvcore.cli.group import StoreGroup
 
-    return StoreGroup(named, prog_name)
+    return StoreGroup(named, prog_name, sessions)
 
 
 def main() -> None:

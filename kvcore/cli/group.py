@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -23,6 +23,9 @@ from kvcore.errors import (
     StoreError,
     Unsupported,
 )
+
+if TYPE_CHECKING:
+    from kvcore.sessions import Sessions
 
 EXTRA = "cli"
 
@@ -50,9 +53,17 @@ usage; 3 the store cannot be reached, or is configured wrongly.
 
 
 class StoreGroup(click.Group):
-    """The group of a front end; ``named`` gives a store by its name in the settings there."""
+    """The group of a front end; ``named`` gives a store by its name in the settings there.
 
-    def __init__(self, named: Callable[[str], KeyValueStore], prog_name: str) -> None:
+    ``sessions`` gives those of the application, if the front end belongs to one.
+    """
+
+    def __init__(
+        self,
+        named: Callable[[str], KeyValueStore],
+        prog_name: str,
+        sessions: Callable[[], Sessions] | None = None,
+    ) -> None:
         names = "from KVCORE_STORES, in your settings or the environment"
         super().__init__(
             "kvcore",
@@ -64,13 +75,19 @@ class StoreGroup(click.Group):
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
         self._named = named
+        self._sessions = sessions
         click.version_option(__version__, prog_name="kvcore", message="%(prog)s %(version)s")(self)
 
     def _table(self) -> dict[str, click.Command]:
         # Loaded when it is asked for: a web process of Flask has this group, too, and never does.
         from kvcore.cli.commands import COMMANDS
 
-        return {command.name or "": command for command in COMMANDS}
+        table = {command.name or "": command for command in COMMANDS}
+        if self._sessions is not None:
+            from kvcore.cli.sessions import session_commands
+
+            table["sessions"] = session_commands(self._sessions)
+        return table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""

@@ -17,7 +17,7 @@ from werkzeug.exceptions import (
 from kvcore import ConfigError, KeyValueStore, Stores, UploadRefused
 from kvcore.cli import command_line
 from kvcore.uploads import http_status
-from kvcore_flask.sessions import keep_sessions_in
+from kvcore_flask.sessions import current_sessions, keep_sessions_in
 
 SETTING = "KVCORE_STORES"
 SESSION_STORE = "KVCORE_SESSION_STORE"
@@ -65,7 +65,11 @@ class KVCore:
         app.request_class = _closing(app.request_class)
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
-        app.cli.add_command(command_line(with_appcontext(current_store), "flask kvcore"))
+        app.cli.add_command(
+            command_line(
+                with_appcontext(current_store), "flask kvcore", with_appcontext(current_sessions)
+            )
+        )
 
 
 def _keep_sessions(app: Flask, stores: Stores) -> None:

@@ -1,0 +1,124 @@
+"""``flask kvcore sessions``: list, revoke, prune."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask, session
+from kvcore_flask import KVCore
+
+from kvcore import DictStore
+from kvcore.cli import command_line
+
+ESCAPE = "\x1b[2J"
+
+
+class Site:
+    """An application with a few visitors who are logged in."""
+
+    def __init__(self, store: DictStore) -> None:
+        self.app = Flask(__name__)
+        self.app.config.update(
+            SECRET_KEY="not-a-secret",
+            KVCORE_STORES={"sessions": store},
+            KVCORE_SESSION_STORE="sessions",
+        )
+        KVCore(self.app)
+
+        @self.app.get("/login/<user>")
+        def login(user: str) -> str:
+            session["_user_id"] = user
+            session.notes["browser"] = f"Fire{ESCAPE}fox"  # type: ignore[attr-defined]
+            return "in"
+
+        @self.app.get("/who")
+        def who() -> str:
+            return str(session.get("_user_id"))
+
+        self.visitors = [self.app.test_client() for _ in range(3)]
+        for user, visitor in zip("778", self.visitors, strict=True):
+            visitor.get(f"/login/{user}")
+
+    def who(self) -> list[str]:
+        """Who each visitor is now."""
+        return [visitor.get("/who").text for visitor in self.visitors]
+
+    def run(self, *arguments: str, code: int = 0) -> Result:
+        """What ``flask kvcore sessions`` writes."""
+        runner = self.app.test_cli_runner()
+        done = runner.invoke(args=["kvcore", "sessions", *arguments])
+        assert done.exit_code == code, done.output
+        return done
+
+
+@pytest.fixture
+def store() -> DictStore:
+    return DictStore()
+
+
+@pytest.fixture
+def site(store: DictStore) -> Site:
+    return Site(store)
+
+
+def test_list(site: Site) -> None:
+    """A line each, of all or of one user; nothing that a terminal might obey."""
+    lines = site.run("list").output.splitlines()
+    assert len(lines) == 3
+    assert all("browser: Fire" in line and ESCAPE not in line for line in lines)
+    assert len(site.run("list", "--user", "7").output.splitlines()) == 2
+    assert len(site.run("list", "--limit", "1").output.splitlines()) == 1
+    assert site.run("list", "--user", "nobody").output == ""
+
+
+def test_list_for_programs(site: Site) -> None:
+    """JSON lines, with moments as ISO 8601."""
+    [line] = site.run("list", "--user", "8", "--json").output.splitlines()
+    info = json.loads(line)
+    assert set(info) == {"handle", "user", "created", "seen", "expires", "notes"}
+    assert info["user"] == "8"
+    assert info["created"].endswith("+00:00")
+
+
+def test_revoke_one(site: Site) -> None:
+    """By the handle that the list shows; once."""
+    handle = json.loads(site.run("list", "--user", "8", "--json").output)["handle"]
+    assert "no such session" in site.run("revoke", handle, "--user", "7", code=1).output
+    assert site.run("revoke", handle).output == "1 session was ended\n"
+    assert site.who() == ["7", "7", "None"]
+    site.run("revoke", handle, code=1)
+    site.run("revoke", "../x", code=1)
+
+
+def test_revoke_a_user(site: Site) -> None:
+    """Everywhere, at once."""
+    assert site.run("revoke", "--user", "7").output == "2 sessions were ended\n"
+    assert site.who() == ["None", "None", "8"]
+    site.run("revoke", code=2)
+
+
+def test_prune(site: Site, store: DictStore) -> None:
+    """What has expired goes, what nobody can read is told and stays."""
+    key = next(key for key in store.keys() if "user" not in key)
+    first, _, content = store.get(key).split(b"\n")
+    store.put(key, b"\n".join([first, b"1.0 1.0 2.0 {}", content]))
+    store.put("session-" + "0" * 64, b"garbage")
+    done = site.run("prune")
+    assert "1 sessions had expired, 2 are kept" in done.output
+    assert "1 values are no sessions" in done.output
+
+
+def test_an_app_without_sessions_in_a_store_says_so() -> None:
+    """With what to set."""
+    app = Flask(__name__)
+    app.config["KVCORE_STORES"] = {}
+    KVCore(app)
+    done = app.test_cli_runner().invoke(args=["kvcore", "sessions", "list"])
+    assert done.exit_code == 3
+    assert "KVCORE_SESSION_STORE" in done.output
+
+
+def test_the_plain_command_has_no_sessions() -> None:
+    """It knows of no application."""
+    done = CliRunner().invoke(command_line(lambda _name: DictStore()), ["sessions", "list"])
+    assert done.exit_code == 2
