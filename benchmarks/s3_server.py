@@ -1,8 +1,8 @@
-"""``python -m benchmarks.s3_server LARGE_BYTES``: an S3 that does as little as it can.
+"""``python -m benchmarks.s3_server LARGE_BYTES KEYS``: an S3 that does as little as it can.
 
 It prints its port, takes whatever is put and forgets it, gives `LARGE_BYTES` zeros for every key
-but ``small``, and lists the same 100,000 keys in pages that are ready. So what is measured against
-it is the client.
+but ``small``, and lists the same keys in pages that are ready. So what is measured against it is
+the client.
 """
 
 import re
@@ -15,7 +15,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from subprocess import PIPE, Popen
 
 HOST = "127.0.0.1"
-KEYS, PAGE_KEYS = 100_000, 1000
+PAGE_KEYS = 1000
 SMALL_BYTES = 64 * 1024
 _BLOCK = bytes(1024 * 1024)
 _ETAG = '"0123456789abcdef0123456789abcdef"'
@@ -30,16 +30,16 @@ def key_of(number: int) -> str:
     return f"some/prefix/{number:026x}.bin"
 
 
-def page(number: int) -> bytes:
+def page(number: int, keys: int) -> bytes:
     """A page of the list, as S3 writes it."""
-    first, last = number * PAGE_KEYS, min((number + 1) * PAGE_KEYS, KEYS)
+    first, last = number * PAGE_KEYS, min((number + 1) * PAGE_KEYS, keys)
     entries = "".join(
         f"<Contents><Key>{key_of(n)}</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"
         f"<ETag>&quot;{n:032x}&quot;</ETag><Size>{n}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
         for n in range(first, last)
     )
-    more = last < KEYS
+    more = last < keys
     token = f"<NextContinuationToken>{number + 1}</NextContinuationToken>" if more else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -125,9 +125,9 @@ class Server(ThreadingTCPServer):
 
 
 @contextmanager
-def serving(large_bytes: int) -> Iterator[str]:
+def serving(large_bytes: int, keys: int = 1) -> Iterator[str]:
     """The endpoint of a server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.s3_server", str(large_bytes)]
+    command = [sys.executable, "-m", "benchmarks.s3_server", str(large_bytes), str(keys)]
     with Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://{HOST}:{process.stdout.readline().strip()}"
@@ -135,8 +135,8 @@ def serving(large_bytes: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    LARGE_BYTES = int(sys.argv[1])
-    PAGES = [page(number) for number in range(KEYS // PAGE_KEYS)]
+    LARGE_BYTES, count = map(int, sys.argv[1:])
+    PAGES = [page(number, count) for number in range(-(-count // PAGE_KEYS))]
     with Server((HOST, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -14,7 +14,7 @@ from benchmarks.clients import versions
 from benchmarks.measure import OURS, RAW, Contest, difference, timed
 from benchmarks.places import ANY, CHECKOUT, DISK, TMPFS, Missing, Place
 from benchmarks.row import Row
-from benchmarks.s3_server import KEYS, serving
+from benchmarks.s3_server import serving
 from benchmarks.show import MIB, mebibytes
 from kvcore import FilesystemStore, S3Store, copy_store
 from tests.object_servers.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server, running
@@ -94,8 +94,8 @@ def added(place: Place, verb: str) -> Contest:
     return {OURS: difference(timed(ours[verb], names), timed(bare[verb], names))}
 
 
-def _served(place: Place, large_bytes: int = 0) -> str:
-    opened = serving(large_bytes)
+def _served(place: Place, large_bytes: int = 0, keys: int = 1) -> str:
+    opened = serving(large_bytes, keys)
     endpoint = opened.__enter__()
     place.at_the_end(lambda: opened.__exit__(None, None, None))
     return endpoint
@@ -109,8 +109,8 @@ def _store(place: Place, endpoint: str, **options: Any) -> S3Store:
 
 
 def listing(place: Place, *, stats: bool) -> Contest:
-    """All 100,000 keys: whatever the effort, as a page is a page."""
-    endpoint = _served(place)
+    """All keys, in pages of a thousand."""
+    endpoint = _served(place, keys=place.operations)
     client, store = _client(place, endpoint), _store(place, endpoint, keys="path")
 
     def paginated() -> int:
@@ -125,7 +125,7 @@ def listing(place: Place, *, stats: bool) -> Contest:
         ways["boto3"] = paginated
 
     def check(way: Callable[[], int]) -> None:
-        assert way() == KEYS
+        assert way() == place.operations
 
     return {name: timed(check, [way]) for name, way in ways.items()}
 
@@ -328,6 +328,7 @@ ROWS = (
         partial(listing, stats=False),
         {ANY: 2.5},
         "urllib3, ElementTree",
+        100_000,
         most_rounds=7,
     ),
     Row(
@@ -335,6 +336,7 @@ ROWS = (
         partial(listing, stats=True),
         {ANY: 3.0},
         "urllib3, ElementTree, keys only",
+        100_000,
         most_rounds=7,
     ),
     Row("S3: put_file of 100 MiB", put_file, {TMPFS: 1.0}, f"{_BOTO}: put_object", most_rounds=9),
