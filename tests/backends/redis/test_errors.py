@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from kvcore import KeyNotFound, KvcoreError, StoreError, store_from_url
+from kvcore.aio.native import NativeStore
 from kvcore.errors import PartialFailure
+from kvcore.testing import BlockingStore
 from tests.redis_servers import HOST, RedisServer, free_port, running
 
 VERBS: dict[str, Callable[[Any], object]] = {
@@ -235,3 +237,25 @@ def test_a_server_that_loads(valkey: RedisServer) -> None:
             with pytest.raises(StoreError) as refused:
                 store.get("key-0")
     check(refused.value, "loading its data")
+
+
+@pytest.mark.parametrize("way", ["fetch", "fetch awaited", "fetch many"])
+@pytest.mark.parametrize("missing", ["pttl", "multi", "exec"])
+def test_a_transaction_that_is_refused(missing: str, way: str, empty_valkey: RedisServer) -> None:
+    """In whole or in part: an error, and what is asked next is answered, not queued."""
+    direct = empty_valkey.direct
+    direct.acl_setuser(
+        "other", enabled=True, nopass=True, keys=["*"], commands=["+@all", f"-{missing}"]
+    )
+    store: Any = store_from_url(f"redis://other:any@{HOST}:{empty_valkey.port}?deadline=20")
+    if way == "fetch awaited":
+        store = BlockingStore(NativeStore(store))
+    try:
+        store.put("key", b"1", 60)
+        with pytest.raises(StoreError) as refused:
+            store._fetch_many(["key"]) if way == "fetch many" else store.fetch("key")
+        check(refused.value, "may not do that")
+        assert store.get("key") == b"1"
+    finally:
+        store.close()
+        direct.acl_deluser("other")

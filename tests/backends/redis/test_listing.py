@@ -57,6 +57,9 @@ def test_a_block_of_names_is_judged_as_each_alone(space: KeySpace) -> None:
         except UnicodeDecodeError:
             expected = []
         assert keys.of([name]) == expected, name
+    for name in NAMES:
+        for block in ([name, b"x"], [b"x", name], [b"x", name, b"y"]):
+            assert keys.of(block) == [one.decode() for one in block if one in {*legal, b"x", b"y"}]
     for _ in range(count(300, 30_000)):
         block = rng.choices(NAMES, k=rng.randrange(1, 5))
         expected = [name.decode() for name in block if name in legal]
