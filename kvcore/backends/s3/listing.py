@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from kvcore.backends.s3.errors import failures, told
 from kvcore.backends.s3.objects import Answer, Boto
 from kvcore.contract import Stat
-from kvcore.errors import StoreError
+from kvcore.errors import InvalidKey, StoreError
 
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
@@ -42,7 +42,8 @@ class Page(NamedTuple):
 
 def listen(events: Boto) -> None:
     """Hook into the events of a client that is ours."""
-    events.register("before-parse.s3.ListObjectsV2", _read_page)
+    # First: botocore would read the whole page once more to see whether it is an error.
+    events.register_first("before-parse.s3.ListObjectsV2", _read_page)
 
 
 def _read_page(response_dict: Answer, customized_response_dict: Answer, **_: object) -> None:
@@ -62,20 +63,29 @@ def _page_of(body: bytes) -> Page:
     space = root.tag.removesuffix("ListBucketResult")
     if space == root.tag:
         raise ValueError("no list")
-    read = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+    read = _unquoted if root.findtext(f"{space}EncodingType") == "url" else _as_it_is
     entries = root.findall(f"{space}Contents")
-    key, size, etag, modified = (space + name for name in ("Key", "Size", "ETag", "LastModified"))
-    names = [read(entry.findtext(key, "")) for entry in entries]
+
+    def texts(name: str) -> list[str]:
+        """Of each entry; by one walk, which takes a third of the time, where all have it."""
+        tag = space + name
+        found = [element.text or "" for element in root.iter(tag)]
+        if len(found) == len(entries):
+            return found
+        return [entry.findtext(tag) or "" for entry in entries]
+
+    names = [read(text) for text in texts("Key")]
 
     def contents() -> Iterator[tuple[str, Stat]]:
-        for name, entry in zip(names, entries, strict=True):
-            time = entry.findtext(modified)
+        for name, size, time, etag in zip(
+            names, texts("Size"), texts("LastModified"), texts("ETag"), strict=True
+        ):
             yield (
                 name,
                 Stat(
-                    int(entry.findtext(size) or 0),
-                    None if not time else datetime.fromisoformat(time),
-                    (entry.findtext(etag) or "").strip('"') or None,
+                    int(size or 0),
+                    datetime.fromisoformat(time) if time else None,
+                    etag.strip('"') or None,
                 ),
             )
 
@@ -84,12 +94,16 @@ def _page_of(body: bytes) -> Page:
         for found in root.findall(f"{space}CommonPrefixes")
     ]
     truncated = root.findtext(f"{space}IsTruncated") == "true"
-    return Page(
-        contents,
-        names,
-        prefixes,
-        root.findtext(f"{space}NextContinuationToken") if truncated else None,
-    )
+    token = root.findtext(f"{space}NextContinuationToken") if truncated else None
+    return Page(contents, names, prefixes, token)
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _page_by_botocore(answer: Answer) -> Page:
@@ -152,13 +166,18 @@ def _found(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
     return pages(store, prefix, delimiter)
 
 
-def _legal(store: S3Store, names: Iterable[str]) -> Iterator[str]:
+def _legal(store: S3Store, names: Iterable[str]) -> list[str]:
     """The keys among the names of a page."""
-    start, space = len(store._prefix), store.keyspace
+    start, check = len(store._prefix), store.keyspace.check
+    found = []
     for name in names:
         key = name[start:]
-        if key in space:
-            yield key
+        try:
+            check(key)
+        except InvalidKey:
+            continue
+        found.append(key)
+    return found
 
 
 def keys(store: S3Store, prefix: str) -> Iterator[str]:
