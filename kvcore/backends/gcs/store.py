@@ -50,6 +50,7 @@ from kvcore.errors import (
     PreconditionFailed,
     StoreError,
 )
+from kvcore.keys import KeySpace
 from kvcore.recipe import StoreRecipe, url_text
 
 if TYPE_CHECKING:
@@ -163,6 +164,10 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
                 f"prefix and key together have at most {_NAME_BYTES} bytes", key=key, store=self
             )
         return name
+
+    @classmethod
+    def _space(cls, name: str) -> KeySpace:
+        return KeySpace(name)
 
     # Reading
 
