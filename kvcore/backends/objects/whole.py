@@ -11,6 +11,8 @@ from kvcore.contract import Fetched, Stat
 from kvcore.contract.streams import BLOCK_BYTES, write_all
 from kvcore.errors import StoreError
 
+_COPIED_BYTES = 1024 * 1024  # at a time: each read passes through several layers of a client
+
 
 def read_whole(source: Source) -> Fetched:
     """A value in memory and its stat, by one request."""
@@ -22,7 +24,7 @@ def copy_whole(source: Source, file: IO[bytes]) -> Stat:
     """Copy a value into a file, by one request; returns its stat."""
     span = Span(source)
     try:
-        while block := span.read(BLOCK_BYTES):
+        while block := span.read(_COPIED_BYTES):
             if span.checksum is not None:
                 span.checksum.update(block)
             write_all(file, block)
