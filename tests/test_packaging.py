@@ -211,6 +211,8 @@ def declared_extra(module: str, tree: ast.Module) -> str | None:
             ):
                 return extra
     for package, extra in {
+        "kvcore.backends.gcs": "gcs",
+        "kvcore.backends.s3": "s3",
         "kvcore.testing": "testing",
         "kvcore_django": "django",
         "kvcore_flask": "flask",
@@ -229,15 +231,18 @@ def providers() -> Mapping[str, list[str]]:
 
 @cache
 def brought_by(extra: str) -> set[str]:
-    """The distributions that an extra installs: those it names and what these require."""
+    """The distributions that an extra installs: those it names, what these require, and so on."""
     named = {distribution_name(text) for text in PROJECT["optional-dependencies"][extra]}
-    required = {
-        distribution_name(text)
-        for name in named
-        for text in importlib.metadata.requires(name) or []
-        if "extra ==" not in text
-    }
-    return named | required
+    found: set[str] = set()
+    while more := named - found:
+        found |= more
+        named = {
+            distribution_name(text)
+            for name in more
+            for text in importlib.metadata.requires(name) or []
+            if "extra ==" not in text and ";" not in text
+        }
+    return found
 
 
 def distribution_name(requirement: str) -> str:
