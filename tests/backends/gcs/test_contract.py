@@ -17,7 +17,7 @@ class OnGoogle(StoreContract):
 
     overtaken_readers_end = True
     secrets = (KEY_ID,)
-    keys = "path"
+    keys = "strict"
     prefix = "media/a-"
 
     @pytest.fixture
@@ -45,7 +45,7 @@ class TestGoogle(OnGoogle):
 
 
 class TestGoogleByClient(OnGoogle):
-    keys = "strict"
+    keys = "path"
     prefix = ""
     pickles = False
 
