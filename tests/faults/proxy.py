@@ -21,6 +21,8 @@ class Proxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # Else the system takes tens of MiB in, and a slow network looks like a slow server.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BLOCK_BYTES)
         self.port: int = self._listener.getsockname()[1]
         self.delay_secs = 0.0
         """How long an answer waits before it is handed on."""

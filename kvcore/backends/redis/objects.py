@@ -1,7 +1,7 @@
 """Names for the objects of redis-py, whose types differ from one version to the next.
 
 What is read of their insides is read here alone: no public method gives a standing connection
-another time-out, or tells that a part of an answer has come.
+another time-out, tells that a part of an answer has come, or waits until a part was sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Node: TypeAlias = Any
 Answer: TypeAlias = Any
 """What the server answers: bytes, an int, ``None``, or a list of such."""
 StreamReader: TypeAlias = Any
-"""asyncio's; that of a connection is made to tell what it is fed."""
+StreamWriter: TypeAlias = Any
+"""asyncio's; those of a connection get methods of ours."""
 
 
 def socket_of(connection: Connection) -> socket.socket | None:
@@ -31,3 +32,8 @@ def socket_of(connection: Connection) -> socket.socket | None:
 def reader_of(connection: Connection) -> StreamReader:
     """What an async connection that stands reads from."""
     return connection._reader
+
+
+def writer_of(connection: Connection) -> StreamWriter:
+    """What an async connection that stands writes to."""
+    return connection._writer

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-from kvcore.backends.redis.objects import Connection, reader_of, socket_of
+from kvcore.backends.redis.objects import Connection, reader_of, socket_of, writer_of
 
 _PIECE_BYTES = 256 * 1024
 _TOLERATED_SECS = 0.25  # what a call may be late by without its socket being told
@@ -156,7 +156,10 @@ class Progress:
 
 
 class Moving:
-    """Mixed into async connections of redis-py: their `Progress` sees each block that arrives."""
+    """Mixed into async connections of redis-py: their `Progress` sees each block that arrives.
+
+    What is sent waits until the network has taken it, whatever the Python.
+    """
 
     progress: Progress
     is_connected: bool
@@ -180,6 +183,15 @@ class Moving:
             take(data)
 
         reader.feed_data = feed_data
+        writer = writer_of(self)
+
+        def write_lines(parts: Iterable[bytes]) -> None:
+            for part in parts:
+                writer.write(part)
+
+        # Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 (gh-127655) let nobody wait after the
+        # writer's own: all of a value would lie in memory, and nothing be seen to move.
+        writer.writelines = write_lines
 
 
 def mixed(mixin: type, kind: type) -> type:
