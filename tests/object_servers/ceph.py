@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import services
-from tests.object_servers.process import HOST, POLL_SECS, ServerProcess, end, free_port
+from tests.object_servers.process import HOST, POLL_SECS, STOP_SECS, ServerProcess, end, free_port
 from tests.object_servers.s3 import ACCESS_KEY, SECRET_KEY, S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,11 +188,10 @@ def _start_keeper(shared: Path, told: Path) -> None:
             cwd=ROOT,
             start_new_session=True,  # an interruption at the keyboard ends tests first
         )
-    until = time.monotonic() + START_SECS
+    until = time.monotonic() + START_SECS + STOP_SECS
     while not told.exists():
         if keeper.poll() is not None or time.monotonic() > until:
-            keeper.terminate()
-            keeper.wait()
+            end(keeper)
             raise RuntimeError(f"Ceph did not start: {log.read_text()[-4000:]}")
         time.sleep(POLL_SECS)
     # It outlives this process, and is waited for by whoever inherits it.
@@ -214,4 +214,5 @@ def keep(shared: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is ended
     keep(Path(sys.argv[1]))
