@@ -75,7 +75,7 @@ class Loading:
             self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
             session._begin()
         else:
-            session._adopt(Stored(asked.id, found), content)
+            session._adopt(Stored(None if asked.moved else asked.id, found), content)
         return None
 
     def failed(self, session: Session, asked: Asked, error: KvcoreError) -> None:

@@ -35,7 +35,7 @@ class Saved(NamedTuple):
     touched: bool
     """The response depends on the cookie: it says ``Vary: Cookie``."""
     id: str | None = None
-    """That of the session which lives on, if it does."""
+    """That of the session which lives on, if it does and the visitor is to have this one."""
     issued: bool = False
     """The cookie has to be set: the id is new, or was signed with an older secret."""
     renewed: bool = False
@@ -103,8 +103,9 @@ class Saving:
         notes: Mapping[str, str],
         idle_secs: float | None,
         of: Record | None = None,
+        data: bytes | None = None,
     ) -> Record:
-        """A first version, or the next one ``of`` another."""
+        """A first version, or the next one ``of`` another; ``data`` is the content serialised."""
         policy, now = self._shelf.policy, self._shelf.clock()
         user = policy.user_of(content)
         # Who has just logged in begins a new term.
@@ -114,9 +115,9 @@ class Saving:
             created=created,
             seen=now,
             expires=policy.expires(created, now, idle_secs),
-            content=self._serializer.dumps(content),
+            content=self._serializer.dumps(content) if data is None else data,
             user=user,
-            notes=dict(notes),
+            notes={str(name): str(note) for name, note in notes.items()},
         )
 
     async def _store_new(self, store: AsyncKeyValueStore, record: Record) -> Stored:
@@ -175,7 +176,8 @@ class _Update:
     async def run(self) -> Saved:
         session, record = self._session, self._stored.found.record
         policy = self._shelf.policy
-        if self._serializer.dumps(self._mine) == record.content:
+        self._data = self._serializer.dumps(self._mine)
+        if self._data == record.content:
             if not session._regenerate and session._notes == record.notes:
                 return await self._put_off()
             self._base = self._mine
@@ -193,7 +195,8 @@ class _Update:
         """The next version; the notes of others stay, unless I changed them."""
         mine, base = self._session._notes, self._stored.found.record.notes
         notes = of.notes if mine == base else mine
-        return self._saving._record(content, notes, self._idle_secs, of)
+        data = self._data if content is self._mine else None
+        return self._saving._record(content, notes, self._idle_secs, of, data)
 
     def _merged(self, current: Found) -> dict[str, Any]:
         if self._session._cleared:
@@ -267,7 +270,8 @@ class _Update:
         return self._adopt(found._replace(record=record, expires=record.expires), content)
 
     def _adopt(self, found: Found, content: dict[str, Any]) -> Saved:
-        stored = Stored(self._stored.id, found._replace(etag=None))
+        followed = found.handle != self._stored.found.handle
+        stored = Stored(None if followed else self._stored.id, found._replace(etag=None))
         self._session._adopt(stored, content)
         return Saved(touched=True, id=stored.id, renewed=True)
 

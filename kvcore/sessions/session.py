@@ -16,7 +16,8 @@ _UNCHANGING = frozenset({str, int, float, bool, type(None), bytes, datetime, UUI
 class Stored(NamedTuple):
     """Where a session lies."""
 
-    id: str
+    id: str | None
+    """What the cookie carries; ``None`` if it led here from before: another is on its way."""
     found: Found
 
 

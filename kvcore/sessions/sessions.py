@@ -15,6 +15,7 @@ from kvcore.errors import (
     KeyNotFound,
     KvcoreError,
     PreconditionFailed,
+    ReadOnly,
     SessionNotLoaded,
     VerificationError,
 )
@@ -77,6 +78,9 @@ class _Sessions(Generic[_Store]):
         self.ids: Ids = SignedIds(ids) if is_secret else ids  # type: ignore[arg-type, assignment]
         self._serializer: Serializer = TaggedJSON() if serializer is None else serializer
         self._shelf = Shelf(self.policy, clock, on_event)
+        store.keyspace.check(self._shelf.key("0" * 64))
+        if not store.capabilities.write:
+            raise ReadOnly("sessions need a store that writes", store=store)
         self._users = UserSessions(self._shelf)
         self._loading = Loading(self._shelf, self._serializer, self.ids.read)
         self._saving = Saving(self._shelf, self._users, self._serializer, self.ids.new)
@@ -170,6 +174,9 @@ class Sessions(_Sessions[KeyValueStore]):
     signs, all are good), or an object that makes and reads ids in its own way (`Ids`).
     ``on_event`` gets every `SessionEvent`; by default they go to the log ``kvcore.sessions``.
     ``clock`` gives seconds since 1970.
+
+    Raises `InvalidKey` for a prefix that the store does not take, `ReadOnly` for a store that does
+    not write.
 
     >>> from kvcore import DictStore
     >>> sessions = Sessions(DictStore(), "a secret")

@@ -46,7 +46,9 @@ class UserSessions:
 
     def key(self, user: str) -> str:
         """The key in the store. A user's name is not in it."""
-        return self._shelf.key(_USER + hashlib.sha256(user.encode()).hexdigest())
+        return self._shelf.key(
+            _USER + hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
+        )
 
     def is_list(self, key: str) -> bool:
         """Whether a key of our prefix is that of a list."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kvcore import DictStore, HMACDecorator, StoreError
+from kvcore import DictStore, HMACDecorator, InvalidKey, ReadOnly, ReadOnlyDecorator, StoreError
 from kvcore.errors import SessionNotSerializable, SessionTooLarge, SessionUnavailable
-from kvcore.sessions import Sessions
+from kvcore.sessions import SessionPolicy, Sessions
 from tests.sessions.conftest import Maker
 from tests.sessions.visitors import SECRET, Application, Visitor
 
@@ -229,3 +229,29 @@ def test_events_go_to_the_log_by_default(caplog: pytest.LogCaptureFixture) -> No
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert saved.id not in caplog.text
     assert "AAAA" not in caplog.text
+
+
+def test_a_store_that_cannot_have_sessions_is_refused() -> None:
+    """When it is named, and not when the first visitor comes."""
+    with pytest.raises(ReadOnly, match="writes"):
+        Sessions(ReadOnlyDecorator(DictStore()), SECRET)
+    with pytest.raises(InvalidKey):
+        Sessions(DictStore(), SECRET, policy=SessionPolicy(prefix="sessions/"))
+    Sessions(DictStore(keys="path"), SECRET, policy=SessionPolicy(prefix="sessions/"))
+
+
+def test_notes_are_text(visitor: Visitor) -> None:
+    """Whatever else is put there becomes one."""
+    with visitor.request() as session:
+        session["a"] = 1
+        session.notes["count"] = 5  # type: ignore[assignment]
+        session.notes["object"] = object()  # type: ignore[assignment]
+    with visitor.request() as session:
+        assert session.notes["count"] == "5"
+        assert session.notes["object"].startswith("<object")
+
+
+def test_users_of_any_text(visitor: Visitor) -> None:
+    """Even of one that is no Unicode."""
+    visitor.set(_user_id="\ud800")
+    assert len(visitor.application.sessions.sessions_for("\ud800")) == 1

@@ -82,7 +82,7 @@ class KVSessionInterface(SessionInterface):
         """The sessions of an app, or ``None`` as long as it has no secret key."""
         if not app.secret_key:
             return None
-        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)
+        keys = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
         made: _Made | None = app.extensions.get(_EXTENSION)
         if made is None or made.keys != keys:
             made = self._make(app, keys)
