@@ -8,6 +8,7 @@ headers. Integrations translate.
 from kvcore.sessions.cookies import CookiePolicy as CookiePolicy
 from kvcore.sessions.cookies import SameSite as SameSite
 from kvcore.sessions.cookies import private as private
+from kvcore.sessions.cookies import sent_cookie as sent_cookie
 from kvcore.sessions.cookies import varying as varying
 from kvcore.sessions.events import PruneReport as PruneReport
 from kvcore.sessions.events import SessionConflict as SessionConflict

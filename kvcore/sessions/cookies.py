@@ -87,6 +87,23 @@ class CookiePolicy:
         ]
 
 
+def sent_cookie(header: str | None, name: str) -> str | None:
+    """The first value of this name in a header ``Cookie``; ours need no unquoting.
+
+    >>> sent_cookie("theme=dark; session=abc", "session")
+    'abc'
+    >>> sent_cookie(None, "session") is None
+    True
+    """
+    if header is None:
+        return None
+    for pair in header.split(";"):
+        found, _, value = pair.partition("=")
+        if found.strip() == name:
+            return value.strip()
+    return None
+
+
 def varying(vary: str | None) -> str:
     """The header ``Vary`` of a response that depends on the session.
 

@@ -57,10 +57,14 @@ class SessionPolicy:
                 raise ConfigError(f"{name} is a tuple of keys such as ('_user_id',)")
             object.__setattr__(self, name, tuple(keys))
 
+    def latest(self, created: float) -> float:
+        """When a session ends in any case."""
+        return math.inf if self.absolute_secs is None else created + self.absolute_secs
+
     def expires(self, created: float, now: float, idle_secs: float | None) -> float:
         """When a session that is used now ends, if it is not used again."""
-        expires = now + (self.idle_secs if idle_secs is None else idle_secs)
-        return expires if self.absolute_secs is None else min(expires, created + self.absolute_secs)
+        idle_secs = self.idle_secs if idle_secs is None else idle_secs
+        return min(now + idle_secs, self.latest(created))
 
     def slack_secs(self, idle_secs: float | None) -> float:
         """How much of its time a session that is only read may use up without being put off."""

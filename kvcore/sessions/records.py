@@ -12,7 +12,6 @@ The facts are when it began, was seen and expires, and what else there is, as JS
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -33,7 +32,7 @@ class Record(NamedTuple):
     """What the serializer made."""
     user: str | None = None
     """Whose it is."""
-    notes: Mapping[str, str] = {}
+    notes: dict[str, str] = {}  # never changed in place
     moved_to: str | None = None
     """The handle of the session that took the place of this one."""
 

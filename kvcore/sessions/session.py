@@ -57,7 +57,7 @@ class Session(MutableMapping[str, Any]):
         """This is what was found in the store, or has just been saved there."""
         self._content = content
         self._stored = stored
-        self._notes = dict(stored.found.record.notes)
+        self._notes = stored.found.record.notes.copy()
         self._cleared = self._destroyed = self._regenerate = False
 
     def _ready(self) -> dict[str, Any]:

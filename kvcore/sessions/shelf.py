@@ -79,22 +79,17 @@ class Shelf:
         except ValueError as error:
             self.tell(SessionUnreadable(handle, str(error)))
             return None
-        found = self._found(handle, record, fetched.stat)
-        if self._is_over(found):
+        found = self._unless_over(handle, record, fetched.stat)
+        if found is None:
             self.tell(SessionExpired(handle))
-            return None
         return found
 
-    def _found(self, handle: str, record: Record, stat: Stat) -> Found:
-        left_secs = stat.remaining_secs()
-        expires = record.expires if left_secs is None else self.clock() + left_secs
+    def _unless_over(self, handle: str, record: Record, stat: Stat) -> Found | None:
+        now, left_secs = self.clock(), stat.remaining_secs()
+        expires = record.expires if left_secs is None else now + left_secs
+        if expires <= now or self.policy.latest(record.created) <= now:
+            return None
         return Found(handle, record, expires, stat.etag, left_secs is not None)
-
-    def _is_over(self, found: Found) -> bool:
-        now, absolute_secs = self.clock(), self.policy.absolute_secs
-        return found.expires <= now or (
-            absolute_secs is not None and found.record.created + absolute_secs <= now
-        )
 
     async def over(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> set[str]:
         """Those of the sessions that are not there any more, or over."""
@@ -114,10 +109,9 @@ class Shelf:
     async def remove_if_over(self, store: AsyncKeyValueStore, handle: str) -> bool:
         """Whether it was over; what is no session raises ``ValueError`` and stays."""
         fetched = await store.fetch(self.key(handle))
-        found = self._found(handle, Record.decode(fetched.data), fetched.stat)
-        if not self._is_over(found):
+        if self._unless_over(handle, Record.decode(fetched.data), fetched.stat) is not None:
             return False
-        etag = found.etag if store.capabilities.delete_if_match else None
+        etag = fetched.stat.etag if store.capabilities.delete_if_match else None
         await store.delete(self.key(handle), if_match=etag)
         return True
 

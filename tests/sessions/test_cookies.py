@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kvcore.errors import ConfigError
-from kvcore.sessions import CookiePolicy, private, varying
+from kvcore.sessions import CookiePolicy, private, sent_cookie, varying
 
 EVERYTHING: dict[str, Any] = {
     "name": "__Secure-sid",
@@ -104,3 +104,27 @@ def test_vary(before: str | None, after: str) -> None:
 def test_a_cookie_is_for_no_shared_cache(before: str | None, after: str) -> None:
     """What the view said for the browser itself stays."""
     assert private(before) == after
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        (None, None),
+        ("", None),
+        ("sid=abc", "abc"),
+        ("a=b; sid=abc; c=d", "abc"),
+        ("a=b;sid=abc", "abc"),
+        (" sid = abc ", "abc"),
+        ("sid=abc; sid=def", "abc"),
+        ("xsid=abc", None),
+        ("sidx=abc; SID=abc", None),
+        ("sid", ""),
+        ("sid=", ""),
+        ("a=sid=abc", None),
+        ("sid=a=b", "a=b"),
+        (";;=;sid=abc", "abc"),
+    ],
+)
+def test_the_cookie_that_was_sent(header: str | None, value: str | None) -> None:
+    """The first of exactly this name, whatever else is in the header."""
+    assert sent_cookie(header, "sid") == value

@@ -18,7 +18,16 @@ from kvcore import (
     SessionPolicy,
     Sessions,
 )
-from kvcore.sessions import PruneReport, SameSite, Serializer, SessionEvent, log, private, varying
+from kvcore.sessions import (
+    PruneReport,
+    SameSite,
+    Serializer,
+    SessionEvent,
+    log,
+    private,
+    sent_cookie,
+    varying,
+)
 
 POLICY = "KVCORE_SESSION_POLICY"
 _EXTENSION = "kvcore_sessions"
@@ -125,7 +134,9 @@ class KVSessionInterface(SessionInterface):
         sessions = self.sessions_of(app)
         if sessions is None:
             return None
-        return sessions.open(request.cookies.get(self.get_cookie_name(app)), self.session_class)
+        # Not request.cookies: to parse all of them takes longer than to verify this one.
+        cookie = sent_cookie(request.environ.get("HTTP_COOKIE"), self.get_cookie_name(app))
+        return sessions.open(cookie, self.session_class)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save what changed, and say it in the response's headers."""
@@ -136,7 +147,7 @@ class KVSessionInterface(SessionInterface):
         lifetime_secs = app.permanent_session_lifetime.total_seconds()
         saved = sessions.save(session, idle_secs=lifetime_secs)
         headers = response.headers
-        headers["Vary"] = varying(headers.get("Vary"))
+        headers["Vary"] = varying(", ".join(headers.getlist("Vary")))
         if saved.ended:
             self._delete_cookie(app, response)
         elif saved.id is not None and (
