@@ -16,6 +16,7 @@ from benchmarks.topics import (
     redis,
     s3,
     serving,
+    sessions,
     signing,
     start,
 )
@@ -33,6 +34,7 @@ TOPICS: tuple[ModuleType, ...] = (
     gcs,
     django,
     serving,
+    sessions,
     signing,
     copying,
     start,
