@@ -266,6 +266,8 @@ def _credentials(given: Settings) -> Credentials:
             return google.auth.default(scopes=scopes)[0]
         except GoogleAuthError as error:
             raise told(error, None, None) from error
+        except OSError as error:
+            raise _unread(error) from error
     account = read_account(given.credentials_json or _text(given.credentials or ""))
     kind = account["type"]
     try:
@@ -291,7 +293,11 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read(1024 * 1024)
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"the credentials cannot be read: {error}") from error
+        raise _unread(error) from error
+
+
+def _unread(error: Exception) -> StoreError:
+    return StoreError(f"the credentials cannot be read: {error}")
 
 
 def _create_bucket(link: Link, location: str | None, store: object) -> None:

@@ -36,7 +36,8 @@ def rewrite(
     def work(timeout: Timeout) -> tuple[bool, str]:
         url = link.rewrite_url(source, dest, query + token)
         found = link.send("POST", url, timeout, headers={"Content-Length": "0"}).json()
-        return bool(found["done"]), str(found.get("rewriteToken", ""))
+        # Without a token to go on with, it would begin anew for ever.
+        return (True, "") if found["done"] else (False, str(found["rewriteToken"]))
 
     done = False
     while not done:  # what is large, or goes to another class of storage, takes several

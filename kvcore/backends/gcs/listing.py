@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvcore.backends.gcs import errors
@@ -45,6 +46,7 @@ def pages(
             retry=None,
         )
         found.item_to_value = _as_it_is  # a ``Blob`` would cost more than all the rest
+        found.api_request = partial(_listed, found.api_request)
         items = [(item["name"], stat_of(item) if stats else None) for item in next(found.pages)]
         return Page(items, sorted(found.prefixes)), found.next_page_token
 
@@ -56,6 +58,13 @@ def pages(
         yield page
         if not token:
             return
+
+
+def _listed(ask: Callable[..., Mapping[str, Any]], **asked: object) -> Mapping[str, Any]:
+    found = ask(**asked)
+    if "error" in found:  # else nothing would be there
+        raise ValueError("error")
+    return found
 
 
 def _as_it_is(_iterator: object, item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -146,10 +146,15 @@ class GooglePresigner(Presigner):
 def _in_time(link: Link) -> Iterator[None]:
     """A block in which IAM and the metadata server have the time of a call to answer."""
     from kvcore.backends.gcs import transport
+    from kvcore.backends.gcs.errors import UNREADABLE, Unreadable
 
     transport.call.ends = time.monotonic() + link.deadline_secs
     try:
         yield
+    except KvcoreError:
+        raise
+    except UNREADABLE as error:
+        raise Unreadable(type(error).__name__) from error
     finally:
         transport.call.ends = None
 

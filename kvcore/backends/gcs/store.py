@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 PART_BYTES = 8 * 1024 * 1024
-_NAME_BYTES = 1024  # https://cloud.google.com/storage/docs/objects#naming
 _AT_ONCE = 8  # threads for many values
 _UNKNOWN = "application/octet-stream"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -159,11 +158,10 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
         name = self._where.prefix + key
         if name in {".", ".."}:  # no object has such a name; its address would be that of others
             raise InvalidKey(f"{name!r} is not allowed as a name", key=key, store=self)
-        if len(name) > _NAME_BYTES // 4 and len(name.encode()) > _NAME_BYTES:
-            raise InvalidKey(
-                f"prefix and key together have at most {_NAME_BYTES} bytes", key=key, store=self
-            )
         return name
+
+    def _use_keyspace(self, space: KeySpace) -> None:
+        super()._use_keyspace(space.behind(self._where.prefix))
 
     @classmethod
     def _space(cls, name: str) -> KeySpace:

@@ -41,16 +41,19 @@ class PiecesAdapter(HTTPAdapter):
         body = request.body
         if isinstance(body, bytes) and len(body) > _PIECE_BYTES:
             request.body = io.BytesIO(body)  # a file is as good
-        return super().send(
+        response = super().send(
             request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies
         )
+        if response.encoding is None:  # to guess it from a page of errors takes a second
+            response.encoding = "utf-8"
+        return response
 
 
 class _Call(threading.local):
     ends: float | None = None
 
 
-call = _Call()
+call: _Call = _Call()
 """The call that this thread makes: what asks for its token has to end with it."""
 
 

@@ -51,7 +51,8 @@ class Target(NamedTuple):
         mark = os.urandom(12).hex() if conditions else None
 
         def work(timeout: Timeout) -> None:
-            self.blob(mark).upload_from_string(
+            blob = self.blob(mark)
+            blob.upload_from_string(
                 data,
                 content_type=self.content_type,
                 predefined_acl=self.acl,
@@ -59,6 +60,8 @@ class Target(NamedTuple):
                 retry=None,
                 **conditions,
             )
+            if blob.generation is None:  # this tells of no object
+                raise ValueError("generation")
 
         try:
             self.link.ask(self.key, self.store, work)
@@ -270,7 +273,7 @@ class _Part:
                 response = self._put(link, timeout, content_range, self._data[self._there :])
             if response.status_code != _MORE:
                 found = response.json()
-                if self._checksum is None or not isinstance(found, dict):
+                if self._checksum is None or "generation" not in found:
                     raise ValueError("the upload ended too early")
                 return found
             before, self._there = self._there, self._end(response) - self._start

@@ -32,6 +32,11 @@ PART_STEP_BYTES = 256 * _KIB
 # https://cloud.google.com/storage/docs/buckets#naming; those with dots are names of domains
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
+# https://cloud.google.com/storage/docs/access-control/lists#predefined-acl
+_ACLS = (
+    *("authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private"),
+    *("projectPrivate", "publicRead", "publicReadWrite"),
+)
 _BASE64 = re.compile("[A-Za-z0-9+/_-]+=*")
 
 
@@ -50,6 +55,14 @@ def _http_url(value: object) -> str:
 
 def _file(value: object) -> str:
     return absolute_path(text(value))
+
+
+def _acl(value: object) -> str:
+    if isinstance(value, str):
+        name = re.sub("-([a-z])", lambda found: found[1].upper(), value)  # as in the XML API
+        if name in _ACLS:
+            return value
+    raise ValueError(f"takes one of {', '.join(_ACLS)}")
 
 
 def _part_size(value: object) -> int:
@@ -108,7 +121,7 @@ def _build(
 
 
 OPTIONS: Mapping[str, Option] = {
-    "acl": Option(text, "a predefined ACL for what is put, such as `publicRead`"),
+    "acl": Option(_acl, "a predefined ACL for what is put, such as `publicRead`"),
     "anonymous": Option(boolean, "sign nothing: for what everybody may read (default false)"),
     "base_url": Option(
         _http_url, "where others read the same values, such as a CDN: goes before plain URLs' keys"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from kvcore.backends.objects.source import Answer, Body, Source
+from kvcore.backends.objects.source import Answer, Body, Checksum, Source
 from kvcore.contract import Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError, StoreTimeout
 
@@ -30,7 +30,7 @@ class Span:
         self._body: Body | None = None
         self.position: int = start
         answer = self._ask(version, time.monotonic())
-        self.checksum = answer.checksum
+        self.checksum: Checksum | None = answer.checksum
         """Of the whole value, if the service told one."""
         self.stat: Stat = version or answer.stat
         """Of the whole value."""

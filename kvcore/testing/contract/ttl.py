@@ -128,9 +128,10 @@ class TimeToLiveTests(StoreFixtures):
         """0, negative, NaN, infinite, bool, text: a ValueError everywhere, nothing is stored."""
         default = store.default_ttl_secs
         store.put("key", b"1")
-        for ttl_secs in NO_TTL:
-            with unchanged(store), pytest.raises(ValueError, match="ttl_secs"):
-                verb(store, ttl_secs)
+        with unchanged(store):
+            for ttl_secs in NO_TTL:
+                with pytest.raises(ValueError, match="ttl_secs"):
+                    verb(store, ttl_secs)
         assert "new" not in store
         assert store.get("key") == b"1"
         assert store.default_ttl_secs == default

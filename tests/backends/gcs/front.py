@@ -87,6 +87,7 @@ class Front:
         self._ends: dict[str, int] = {}
         self._conditions: dict[str, Request] = {}
         self._finished: dict[str, Answer] = {}
+        self._idle: list[HTTPConnection] = []
         self.requests: list[Request] = []
         self.fault: Fault | None = None
         self.released = threading.Event()
@@ -123,6 +124,8 @@ class Front:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        for connection in self._idle:
+            connection.close()
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
@@ -266,7 +269,10 @@ class Front:
 
     def _pass_on(self, target: str, request: Request) -> Answer:
         """Ask the server behind."""
-        connection = HTTPConnection(self._behind, timeout=60)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = HTTPConnection(self._behind, timeout=60)
         try:
             headers = {
                 name: value
@@ -285,9 +291,12 @@ class Front:
             connection.putheader("Content-Length", str(len(request.body)))
             connection.endheaders(request.body)
             response: HTTPResponse = connection.getresponse()
-            return Answer(response.status, dict(response.headers.items()), response.read())
-        finally:
+            answer = Answer(response.status, dict(response.headers.items()), response.read())
+        except BaseException:
             connection.close()
+            raise
+        self._idle.append(connection)
+        return answer
 
 
 def name_of(request: Request) -> str:

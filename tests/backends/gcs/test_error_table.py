@@ -68,6 +68,7 @@ def reset(request: Request, send: Send) -> Answer:
 
 
 HTML = Answer(200, {"Content-Type": "text/html"}, b"<html>a proxy's page</html>")
+ERROR = error(500)._replace(status=200)
 FAULTS: dict[str, tuple[Fault, str]] = {
     "no bucket": (
         always(error(404, "The specified bucket does not exist.")),
@@ -110,15 +111,16 @@ def filled(store: GoogleCloudStore, place: Place) -> GoogleCloudStore:
     return store
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("verb", VERBS)
-def test_errors(verb: str, fault: str, filled: GoogleCloudStore, place: Place) -> None:
-    """Of every verb, for every fault."""
-    failing, message = FAULTS[fault]
-    with place.front.failing(failing):
-        check(VERBS[verb], filled, StoreError, message)
-    assert len(place.front.requests) <= 20
-    filled.stat("small")  # and it goes on
+def test_errors(verb: str, filled: GoogleCloudStore, place: Place) -> None:
+    """Of every verb, for every fault; and nothing has changed."""
+    for failing, message in FAULTS.values():
+        place.front.counted()
+        with place.front.failing(failing):
+            check(VERBS[verb], filled, StoreError, message)
+        assert len(place.front.requests) <= 20
+        filled.stat("small")  # and it goes on
+    assert filled.keys() == ["key", "small"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -130,7 +132,7 @@ def test_a_service_that_cannot_be_reached(verb: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_service_that_does_not_answer(verb: str, filled: GoogleCloudStore, place: Place) -> None:
+def test_a_service_that_does_not_answer(verb: str, place: Place) -> None:
     """It is a time-out, by every verb."""
 
     def silent(request: Request, send: Send) -> Answer:
@@ -146,26 +148,51 @@ def test_a_service_that_does_not_answer(verb: str, filled: GoogleCloudStore, pla
 
 # A delete is answered with nothing that could be looked at.
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if "delete" not in verb])
-def test_an_answer_of_another_program(verb: str, filled: GoogleCloudStore, place: Place) -> None:
-    """A proxy's page with a 200 is no answer, and no value."""
-    with place.front.failing(always(HTML)):
-        check(VERBS[verb], filled, StoreError, "not understood")
+def test_an_answer_of_another_program(verb: str, store: GoogleCloudStore, place: Place) -> None:
+    """A proxy's page, or an error, with a 200: no value, no empty listing, no put done."""
+    for answer in (HTML, ERROR):
+        with place.front.failing(always(answer)):
+            check(VERBS[verb], store, StoreError, "not understood")
 
 
-@pytest.mark.parametrize("answer", [b"[]", b"null", b"{}", b'{"items": 7}', b'{"items": [7]}'])
 @pytest.mark.parametrize("verb", [*LOOKS, "copy", "move"])
-def test_json_of_another_kind(
-    verb: str, answer: bytes, filled: GoogleCloudStore, place: Place
-) -> None:
+def test_json_of_another_kind(verb: str, store: GoogleCloudStore, place: Place) -> None:
     """It is an error of ours, or nothing was found."""
-    shown = Answer(200, {"Content-Type": "application/json"}, answer)
-    with place.front.failing(always(shown)):
-        try:
-            found = VERBS[verb](filled)
-        except KvcoreError as caught:
-            assert isinstance(caught, StoreError)
-        else:
-            assert found == []
+    for body in [b"[]", b"null", b"{}", b'{"items": 7}', b'{"items": [7]}']:
+        answer = Answer(200, {"Content-Type": "application/json"}, body)
+        with place.front.failing(always(answer)):
+            try:
+                found = VERBS[verb](store)
+            except KvcoreError as caught:
+                assert isinstance(caught, StoreError)
+            else:
+                assert found == []
+
+
+@pytest.mark.parametrize("body", [b"{}", error(500).body])
+def test_the_last_part_is_answered_without_an_object(
+    body: bytes, filled: GoogleCloudStore, place: Place
+) -> None:
+    """It is not taken for one that was stored."""
+
+    def fault(request: Request, send: Send) -> Answer | None:
+        is_last = "/" in (span := request.headers.get("content-range", "")) and span[-1] != "*"
+        return Answer(200, {}, body) if is_last else None
+
+    with place.front.failing(fault):
+        check(VERBS["put large"], filled, StoreError, "not understood")
+    assert "new" not in filled
+
+
+def test_a_copy_that_cannot_go_on(filled: GoogleCloudStore, place: Place) -> None:
+    """Is not begun anew for ever."""
+
+    def fault(request: Request, send: Send) -> Answer | None:
+        assert len(place.front.requests) < 20
+        return Answer(200, {}, b'{"done": false}') if str(request) == "POST rewrite" else None
+
+    with place.front.failing(fault):
+        check(VERBS["copy"], filled, StoreError, "not understood")
 
 
 @pytest.mark.parametrize("verb", READS)

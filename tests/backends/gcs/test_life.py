@@ -1,15 +1,16 @@
 """Processes, memory, and what others have put into the bucket."""
 
+import asyncio
 import io
 import os
 import pickle
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from kvcore import GoogleCloudStore, InvalidKey, Unsupported
+from kvcore import AsyncStore, GoogleCloudStore, InvalidKey, Unsupported, store_from_url
 from kvcore.testing.contract.fixtures import blob
 from tests.backends.gcs.conftest import Place
 
@@ -53,8 +54,8 @@ def test_views_and_threads_share_one_client(place: Place) -> None:
 
 
 def test_memory_is_bounded(place: Place) -> None:
-    """A value of any size passes in parts and blocks, both ways."""
-    size, part = 24 * MIB, MIB
+    """A value of any size passes in parts and blocks, both ways, called and awaited."""
+    size, part = 16 * MIB, MIB
     block = blob(MIB)
 
     def blocks() -> Iterator[bytes]:
@@ -68,7 +69,20 @@ def test_memory_is_bounded(place: Place) -> None:
             self.taken += len(data)
             return len(data)
 
-    sink = Sink()
+    async def both_ways(store: AsyncStore, sink: Sink) -> None:
+        async def arriving() -> AsyncIterator[bytes]:
+            for block in blocks():
+                yield block
+
+        await store.put_file("key", arriving())
+        async with await store.open_write("key") as writer:
+            for block in blocks():
+                await writer.write(block)
+        async with await store.open("key") as reader:
+            async for found in reader.blocks():
+                sink.write(found)
+
+    sink, awaited = Sink(), Sink()
     bucket = place.bucket  # not behind the front, which is in this process and keeps what it sees
     with GoogleCloudStore(bucket.name, endpoint=bucket.server.endpoint, part_size=part) as store:
         store.put_file("warm", iter([block]))
@@ -79,10 +93,11 @@ def test_memory_is_bounded(place: Place) -> None:
             with store.open("key") as reader:
                 while reader.read(MIB):
                     pass
+            asyncio.run(both_ways(AsyncStore(store), awaited))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert sink.taken == size
+    assert sink.taken == awaited.taken == size
     assert peak < 6 * part
 
 
@@ -121,9 +136,12 @@ def test_prefix_and_key_have_a_bound(place: Place) -> None:
     """It is that of the service, and told before anything is sent."""
     with place.store("p" * 500, keys="path") as store:
         store.put("k" * 524, b"")
+        assert "k" * 524 in store.keyspace
         place.front.counted()
-        with pytest.raises(InvalidKey, match="1024 bytes"):
-            store.put("k" * 525, b"")
+        for view in (store, store.with_keys("any")):
+            assert "k" * 525 not in view.keyspace
+            with pytest.raises(InvalidKey, match="524 bytes"):
+                view.put("k" * 525, b"")
     assert place.front.requests == []
 
 
@@ -133,6 +151,18 @@ def test_there_is_no_time_to_live(place: Place) -> None:
         with pytest.raises(Unsupported):
             store.put("key", b"", ttl_secs=5)
         assert store._sweep(0) is None
+
+
+def test_gc_asks_nothing(place: Place) -> None:
+    """The service itself forgets what killed writers left, so there is no need to look."""
+    from click.testing import CliRunner
+
+    from kvcore.cli import command_line
+
+    gc = command_line(lambda name: store_from_url(place.url(name)))
+    done = CliRunner().invoke(gc, ["gc", "pre"])
+    assert (done.exit_code, done.output) == (0, "this store leaves nothing behind\n")
+    assert place.front.requests == []
 
 
 def test_nothing_is_imported_before_it_is_needed() -> None:

@@ -221,10 +221,21 @@ def test_a_missing_file_of_credentials() -> None:
         store.get("key")
 
 
+def test_credentials_of_the_machine_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error of ours, not one of a connection that broke."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path))
+    for call in (GoogleCloudStore.get, GoogleCloudStore.url_for):
+        with pytest.raises(StoreError, match="credentials cannot be read"):
+            call(GoogleCloudStore("bucket"), "key")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("gcs://", "a bucket is missing"),
+        ("gcs://bucket?acl=publicread", "takes one of .*publicRead"),
         ("gcs://a", "name of a bucket"),
         ("gcs://UPPER/x", "name of a bucket"),
         ("gcs://secret@bucket", "credentials as base64"),

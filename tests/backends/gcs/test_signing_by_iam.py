@@ -156,6 +156,19 @@ def test_iam_refuses(
     assert store.url_for("key")
 
 
+@pytest.mark.parametrize("found", [{}, [], {"signedBlob": 7}, "no"])
+def test_iam_answers_nonsense(
+    make: Callable[..., GoogleCloudStore], machine: Client, google: Google, found: object
+) -> None:
+    """It is an error of ours, and no `KeyError`, which would mean that there is no value."""
+    store = make(client=machine)
+    google.refusal = Answer(200, found)
+    for call in (store.url_for, store.presign_put, lambda key: store.presign_post(key, 1)):
+        with pytest.raises(StoreError, match="not understood") as caught:
+            call("key")
+        assert (caught.value.key, caught.value.store) == ("key", repr(store))
+
+
 def test_the_services_have_the_time_of_a_call(
     make: Callable[..., GoogleCloudStore], machine: Client, google: Google
 ) -> None:
