@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcore.backends.s3.errors import code_of, failures, is_missing, told
+from kvcore.backends.s3.errors import code_of, failures, is_missing, said, told
 from kvcore.backends.s3.objects import Answer
 from kvcore.backends.s3.parts import Upload
 from kvcore.backends.s3.providers import COMPLETE, COPY
@@ -37,7 +37,7 @@ def copy(store: S3Store, source: str, dest: str, *, if_absent: bool) -> bool:
     if if_absent and COPY not in store._conditions.decided:
         return False
     try:
-        store._client().copy_object(
+        answer = store._client().copy_object(
             **store._request(dest),
             CopySource=store._request(source),
             **_own(store),
@@ -49,6 +49,7 @@ def copy(store: S3Store, source: str, dest: str, *, if_absent: bool) -> bool:
         if code_of(error) in _TOO_LARGE:
             return _copy_large(store, source, dest, error, if_absent=if_absent)
         raise told(error, dest, store, creating=if_absent) from error
+    said(answer.get("CopyObjectResult", {}), "ETag", dest, store)
     return True
 
 
@@ -63,7 +64,7 @@ def _copy_large(
     found = store._head(source)
     if found is None:
         raise KeyNotFound(key=source, store=store) from refusal
-    size, etag = found["ContentLength"], etag_of(found)
+    size, etag = said(found, "ContentLength", source, store), etag_of(found)
     if size <= MOST_PUT_BYTES or etag is None:
         raise told(refusal, dest, store) from refusal
     if if_absent and COMPLETE not in store._conditions.decided:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+from kvcore.backends.s3.objects import Answer
 from kvcore.errors import (
     KeyExists,
     KeyNotFound,
@@ -129,6 +131,22 @@ def _refusal(
             store=store,
         )
     return (KeyExists if creating else PreconditionFailed)(key=key, store=store)
+
+
+def said(answer: Answer, name: str, key: str | None, store: object) -> Any:  # noqa: ANN401  # of boto3
+    """What an answer has to say if the service did what it was asked.
+
+    botocore takes a success without a word, or a proxy's page, for an answer; nobody knows then
+    what was done, so it is a `StoreError`.
+    """
+    found = answer.get(name)
+    if found is None:
+        raise StoreError(
+            f"the answer tells no {name}, so nobody knows what was done: is this an S3 service?",
+            key=key,
+            store=store,
+        )
+    return found
 
 
 def _reason(error: BaseException) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
-from kvcore.backends.s3.errors import failures, told
+from kvcore.backends.s3.errors import failures, said, told
 from kvcore.backends.s3.objects import Answer, Boto
 from kvcore.contract import Stat
 from kvcore.errors import InvalidKey, StoreError
@@ -37,7 +37,7 @@ class Page(NamedTuple):
     prefixes: list[str]
     """Names up to the delimiter, each with it."""
     token: str | None
-    """What the next page is asked for with; ``None`` after the last one."""
+    """What the next page is asked for with; ``None`` after the last one, empty if untold."""
 
 
 def listen(events: Boto) -> None:
@@ -94,7 +94,7 @@ def _page_of(body: bytes) -> Page:
         for found in root.findall(f"{space}CommonPrefixes")
     ]
     truncated = root.findtext(f"{space}IsTruncated") == "true"
-    token = root.findtext(f"{space}NextContinuationToken") if truncated else None
+    token = root.findtext(f"{space}NextContinuationToken", "") if truncated else None
     return Page(contents, names, prefixes, token)
 
 
@@ -124,7 +124,7 @@ def _page_by_botocore(answer: Answer) -> Page:
             )
 
     prefixes = [read(entry["Prefix"]) for entry in answer.get("CommonPrefixes", ())]
-    token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+    token = answer.get("NextContinuationToken", "") if answer.get("IsTruncated") else None
     return Page(contents, names, prefixes, token)
 
 
@@ -150,6 +150,8 @@ def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
         yield page
         if page.token is None:
             return
+        if not page.token:  # of version 1, say, which goes on by another name
+            raise StoreError("the service does not tell where its list goes on", store=store)
         if page.token == params.get("ContinuationToken"):
             raise StoreError("the service lists the same page again and again", store=store)
         params["ContinuationToken"] = page.token
@@ -190,7 +192,11 @@ def stats(store: S3Store, prefix: str) -> Iterator[tuple[str, Stat]]:
     """The same, each with its stat."""
     start, space = len(store._prefix), store.keyspace
     for page in _found(store, prefix):
-        for name, stat in page.contents():
+        try:
+            found = list(page.contents())
+        except ValueError as error:
+            raise StoreError(f"the list makes no sense: {error}", store=store) from error
+        for name, stat in found:
             key = name[start:]
             if key in space:
                 yield key, stat
@@ -221,10 +227,18 @@ def uploads(store: S3Store) -> Iterator[tuple[str, str, datetime]]:
             raise told(error, None, store) from error
         read = unquote_plus if answer.get("EncodingType") == "url" else str
         for upload in answer.get("Uploads", ()):
-            yield read(upload["Key"]), upload["UploadId"], upload["Initiated"].astimezone(UTC)
+            began = said(upload, "Initiated", None, store).astimezone(UTC)
+            yield (
+                read(said(upload, "Key", None, store)),
+                said(upload, "UploadId", None, store),
+                began,
+            )
         if not answer.get("IsTruncated"):
             return
-        marker = read(answer["NextKeyMarker"]), answer["NextUploadIdMarker"]
+        marker = (
+            read(said(answer, "NextKeyMarker", None, store)),
+            said(answer, "NextUploadIdMarker", None, store),
+        )
         if marker == (params.get("KeyMarker"), params.get("UploadIdMarker")):
             raise StoreError("the service lists the same uploads again and again", store=store)
         params["KeyMarker"], params["UploadIdMarker"] = marker

@@ -7,7 +7,7 @@ from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 
 from kvcore.backends.s3.bodies import Halted
-from kvcore.backends.s3.errors import code_of, failures, is_missing
+from kvcore.backends.s3.errors import code_of, failures, is_missing, said
 from kvcore.backends.s3.objects import Answer
 from kvcore.errors import StoreError
 
@@ -38,7 +38,7 @@ class Upload:
             answer = put.store._client().create_multipart_upload(**params)
         except failures() as error:
             raise put.told(error) from error
-        self._where["UploadId"] = answer["UploadId"]
+        self._where["UploadId"] = said(answer, "UploadId", put.key, put.store)
 
     def halted(self) -> bool:
         """Whether the upload is given up."""
@@ -67,7 +67,9 @@ class Upload:
             if self._error is None:
                 call = getattr(self._put.store._client(), operation)
                 answer = call(**self._where, PartNumber=number, **params)
-                self._parts[number] = _part(number, answer)
+                found = answer.get("CopyPartResult", answer)
+                said(found, "ETag", self._put.key, self._put.store)
+                self._parts[number] = _part(number, found)
         except BaseException as error:  # noqa: BLE001  # raised by `send` or `complete`
             self._fail(error, params.get("Body"))
         finally:
@@ -95,11 +97,12 @@ class Upload:
 
         def send(conditions: dict[str, Answer]) -> None:
             try:
-                put.store._client().complete_multipart_upload(
+                answer = put.store._client().complete_multipart_upload(
                     **self._where, MultipartUpload=parts, **conditions
                 )
             except failures() as error:
                 raise put.told(error) from error
+            said(answer, "ETag", put.key, put.store)
 
         put.on_condition(send)
 
@@ -138,9 +141,8 @@ def abort(store: S3Store, name: str, upload_id: str) -> None:
             return
 
 
-def _part(number: int, answer: Answer) -> dict[str, Answer]:
+def _part(number: int, found: Answer) -> dict[str, Answer]:
     """What completing an upload says of a part."""
-    found = answer.get("CopyPartResult", answer)
     checksums = {name: found[name] for name in found if name in _PART_CHECKSUMS}
     return {"PartNumber": number, "ETag": found["ETag"], **checksums}
 

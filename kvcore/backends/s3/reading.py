@@ -12,7 +12,7 @@ from kvcore.backends.objects import Answer as Part
 from kvcore.backends.objects import Checksum, ClientBody
 from kvcore.backends.objects.spans import Span
 from kvcore.backends.objects.whole import rest_of
-from kvcore.backends.s3.errors import failures, status_of, told
+from kvcore.backends.s3.errors import failures, said, status_of, told
 from kvcore.backends.s3.objects import Answer
 from kvcore.contract import Stat
 from kvcore.errors import StoreError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_PARTIAL = 206
 _UNSATISFIABLE = 416
 
 
@@ -69,6 +70,10 @@ class ObjectSource:
             if status_of(error) == _UNSATISFIABLE and not start:  # an empty value has no first byte
                 return self.ask(0, None, version, since)
             raise told(error, key, store) from error
+        said(answer, "ContentLength", key, store)
+        part = answer["ResponseMetadata"]["HTTPStatusCode"] == _PARTIAL
+        if part and not _CONTENT_RANGE.match(said(answer, "ContentRange", key, store)):
+            raise StoreError("the service does not tell which part it sent", key=key, store=store)
         return _part(answer)
 
 

@@ -20,7 +20,7 @@ from kvcore.backends.s3.client import (
     Settings,
 )
 from kvcore.backends.s3.conditions import Conditions
-from kvcore.backends.s3.errors import failures, is_missing, status_of, told
+from kvcore.backends.s3.errors import failures, is_missing, said, status_of, told
 from kvcore.backends.s3.etags import EtagHash
 from kvcore.backends.s3.headers import parameters_of
 from kvcore.backends.s3.objects import Answer, Boto, Client
@@ -204,6 +204,7 @@ class S3Store(PresigningStore, CopyMixin):
         found = self._head(key)
         if found is None:
             raise KeyNotFound(key=key, store=self)
+        said(found, "ContentLength", key, self)
         return stat_of(found)
 
     def _has_key(self, key: str) -> bool:
@@ -272,9 +273,10 @@ class S3Store(PresigningStore, CopyMixin):
             uploading.put_bytes(put, data)
             return
         try:
-            self._client().put_object(**put.params(), Body=data)
+            answer = self._client().put_object(**put.params(), Body=data)
         except failures() as error:
             raise put.told(error) from error
+        said(answer, "ETag", key, self)
 
     def _put_file(self, key: str, file: IO[bytes], options: WriteOptions = PLAIN) -> None:
         uploading.put_file(Put(self, key, options), file)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from kvcore.backends.objects import type_of_key
 from kvcore.backends.s3.bodies import Body, Region, region_of
-from kvcore.backends.s3.errors import failures, is_missing, told
+from kvcore.backends.s3.errors import failures, is_missing, said, told
 from kvcore.backends.s3.objects import Answer
 from kvcore.backends.s3.parts import MOST_PARTS, Upload
 from kvcore.backends.s3.providers import COMPLETE
@@ -92,9 +92,10 @@ class Put:
             if isinstance(body, Body):
                 body.seek(0)
             try:
-                self.store._client().put_object(**params, Body=body, **conditions)
+                answer = self.store._client().put_object(**params, Body=body, **conditions)
             except failures() as error:
                 raise self.told(error, body) from error
+            said(answer, "ETag", self.key, self.store)
 
         self.on_condition(send)
 

@@ -1,0 +1,152 @@
+"""Answers that make no sense: a success that says nothing is none, and no list ends half way."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvcore import StoreError, store_from_url
+from kvcore.errors import PartialFailure
+from tests.backends.s3 import scripted
+from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3
+from tests.backends.s3.verbs import OPTIONS, VALUE, VERBS
+
+HTML = Answer(200, b"<html><body>Please log in</body></html>", {"Content-Type": "text/html"})
+ANSWERS = {"nothing": Answer(200), "a page": HTML, "204": Answer(204)}
+TOLD = (
+    "CreateMultipartUpload",
+    "UploadPart",
+    "CompleteMultipartUpload",
+    "PutObject",
+    "CopyObject",
+)
+"""The requests whose success has something to say."""
+
+
+@pytest.fixture
+def server(s3_environment: None) -> Iterator[ScriptedS3]:
+    """A server with two values."""
+    with ScriptedS3() as server:
+        for key in ("key", "other"):
+            server.keep(key, VALUE)
+        yield server
+
+
+@pytest.fixture
+def store(server: ScriptedS3) -> Iterator[Any]:
+    """A store on it, without second tries."""
+    with store_from_url(server.url(**OPTIONS, retries=0)) as store:
+        yield store
+
+
+def without(pattern: bytes, instead: bytes = b"") -> scripted.Fault:
+    """Do it, and leave something out of the document of the answer."""
+
+    def fault(asked: Asked, do: Do) -> Answer:
+        answer = do(asked)
+        assert re.search(pattern, answer.body)
+        return answer._replace(body=re.sub(pattern, instead, answer.body))
+
+    return fault
+
+
+def without_header(name: str, instead: str | None = None) -> scripted.Fault:
+    """Do it, and leave out a header of the answer."""
+
+    def fault(asked: Asked, do: Do) -> Answer:
+        answer = do(asked)
+        headers = {key: value for key, value in answer.headers.items() if key != name}
+        return answer._replace(headers=headers | ({} if instead is None else {name: instead}))
+
+    return fault
+
+
+WRITES = (
+    "put",
+    "put if_absent",
+    "put if_present",
+    "put large",
+    "put_file, large stream",
+    "open_write large",
+    "put_many",
+    "increment",
+    "copy",
+    "copy if_absent",
+    "move",
+)
+CELLS = [
+    pytest.param(verb, operation, answer, id=f"{verb}: {operation}: {answer}")
+    for verb in WRITES
+    for operation in dict.fromkeys(VERBS[verb].asks)
+    if operation in TOLD
+    for answer in ANSWERS
+]
+
+
+@pytest.mark.parametrize(("verb", "operation", "answer"), CELLS)
+def test_a_success_that_says_nothing_is_none(
+    verb: str, operation: str, answer: str, server: ScriptedS3, store: Any, tmp_path: Path
+) -> None:
+    """What a proxy answered in place of the service is no success; a move keeps its source."""
+    before = dict(server.objects)
+    server.fail(operation, ANSWERS[answer])
+    with pytest.raises((StoreError, PartialFailure)) as caught:
+        VERBS[verb].call(store, tmp_path)
+    errors = caught.value.errors if isinstance(caught.value, PartialFailure) else {}
+    assert all("S3 service" in str(error) for error in (errors.values() or [caught.value]))
+    assert server.objects == before
+    assert server.uploads == {}
+
+
+@pytest.mark.parametrize("verb", ["get", "fetch", "get_file", "open, read", "get_range", "stat"])
+def test_a_value_without_a_size(verb: str, server: ScriptedS3, store: Any, tmp_path: Path) -> None:
+    """An answer that tells no size is an error of ours, and no `KeyError`, as of a missing key."""
+    server.fail("GetObject|HeadObject", Answer(204))
+    with pytest.raises(StoreError, match="ContentLength"):
+        VERBS[verb].call(store, tmp_path)
+
+
+@pytest.mark.parametrize("told", [None, "bytes */*", "bytes 0-99/*"])
+def test_a_part_of_a_value_is_told_to_be_one(
+    told: str | None, server: ScriptedS3, store: Any
+) -> None:
+    """A 206 that does not say which part it is, is not taken for the whole value."""
+    server.fail("GetObject", without_header("Content-Range", told))
+    with pytest.raises(StoreError):
+        store.open("key").close()
+    with pytest.raises(StoreError):
+        store.get_range("key", 5, 10)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_list_does_not_end_half_way(own: bool, server: ScriptedS3, store: Any) -> None:
+    """A page that is not the last one and does not say how to go on is an error, not the end."""
+    server.page_size = 1
+    server.fail("ListObjectsV2", without(b"<NextContinuationToken>.*</NextContinuationToken>"))
+    if not own:
+        from kvcore import S3Store
+
+        store = S3Store("bucket", client=store._client())
+        store._client().meta.events.unregister("before-parse.s3.ListObjectsV2", _own_reader())
+    with pytest.raises(StoreError, match="goes on"):
+        store.keys()
+    with pytest.raises(StoreError, match="goes on"):
+        list(store.iter_stats())
+
+
+def _own_reader() -> object:
+    from kvcore.backends.s3 import listing
+
+    return listing._read_page
+
+
+@pytest.mark.parametrize(
+    "pattern", [b"<Size>[0-9]*", b"<LastModified>[^<]*"], ids=["size", "modified"]
+)
+def test_a_list_that_makes_no_sense(pattern: bytes, server: ScriptedS3, store: Any) -> None:
+    """Sizes and times that are none are an error of ours."""
+    server.fail("ListObjectsV2", without(pattern, pattern[: pattern.index(b">") + 1] + b"some"))
+    with pytest.raises(StoreError, match="makes no sense"):
+        list(store.iter_stats())
