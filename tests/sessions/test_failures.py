@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from kvcore import DictStore, HMACDecorator, InvalidKey, ReadOnly, ReadOnlyDecorator, StoreError
+from kvcore import (
+    DictStore,
+    HMACDecorator,
+    InvalidKey,
+    KeyExists,
+    ReadOnly,
+    ReadOnlyDecorator,
+    StoreError,
+    StoreTimeout,
+    store_from_url,
+)
 from kvcore.errors import SessionNotSerializable, SessionTooLarge, SessionUnavailable
-from kvcore.sessions import SessionPolicy, Sessions
+from kvcore.sessions import SessionPolicy, Sessions, SignedIds
+from tests.redis_servers import RedisServer
 from tests.sessions.conftest import Maker
 from tests.sessions.visitors import SECRET, Application, Visitor
 
@@ -255,3 +266,42 @@ def test_users_of_any_text(visitor: Visitor) -> None:
     """Even of one that is no Unicode."""
     visitor.set(_user_id="\ud800")
     assert len(visitor.application.sessions.sessions_for("\ud800")) == 1
+
+
+@pytest.mark.parametrize("policy", ["raise", "empty"])
+def test_a_server_that_does_not_answer(empty_valkey: RedisServer, policy: Any) -> None:
+    """A stopped Redis: as the policy says, within the deadline of the store; later it goes on."""
+    with store_from_url(empty_valkey.url(deadline=0.3)) as store:
+        visitor = Visitor(Application(store, on_store_error=policy))
+        visitor.set(a=1)
+        with empty_valkey.stopped():
+            with visitor.request():
+                pass
+            assert Visitor(visitor.application).sees() == {}
+            if policy == "raise":
+                with pytest.raises(StoreTimeout):
+                    visitor.sees()
+            else:
+                assert visitor.sees() == {}
+        assert visitor.sees() == {"a": 1}
+
+
+class OneId(SignedIds):
+    """A generator that is out of order."""
+
+    def new(self) -> str:
+        return "A" * 43
+
+
+def test_an_id_that_was_given_twice_overwrites_nothing(make: Maker) -> None:
+    """Should chance or a broken generator ever do that: the second visitor gets an error."""
+    store = make().store
+    sessions = Sessions(store, OneId(SECRET))
+    first, second = sessions.open(None), sessions.open(None)
+    first["of"] = "the first"
+    saved = sessions.save(first)
+    second["of"] = "the second"
+    with pytest.raises(KeyExists):
+        sessions.save(second)
+    assert saved.id is not None
+    assert sessions.open(sessions.cookie_for(saved.id))["of"] == "the first"
