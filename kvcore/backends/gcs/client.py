@@ -133,20 +133,27 @@ class Configured(Connector):
     def _make(self) -> Link:
         storage = load_library("google.cloud.storage", f"kvcore[{EXTRA}]")
         from google.auth.credentials import AnonymousCredentials
+        from google.auth.exceptions import GoogleAuthError
 
         from kvcore.backends.gcs import transport
+        from kvcore.backends.gcs.errors import told
 
         given, endpoint = self._settings, self.endpoint()
         credentials: Credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
         if not given.anonymous and not self._is_emulated():
             credentials = self._signer()
         session = transport.make_session(credentials, given.pool_size)
-        client = storage.Client(
-            project=given.project or getattr(credentials, "project_id", None),
-            credentials=credentials,
-            _http=session,
-            client_options={"api_endpoint": endpoint} if endpoint else None,
-        )
+        try:
+            client = storage.Client(
+                project=given.project or getattr(credentials, "project_id", None),
+                credentials=credentials,
+                _http=session,
+                client_options={"api_endpoint": endpoint} if endpoint else None,
+            )
+        except GoogleAuthError as error:  # it asks the machine where it is
+            raise told(error, None, None) from error
+        except ValueError as error:
+            raise ConfigError(f"no client can be made of these credentials: {error}") from error
         # Since 3.17 it asks for the bucket, too, in threads of its own: once, and again with every
         # object that is missing. It is for traces that nobody takes here.
         client._bucket_metadata_cache = None

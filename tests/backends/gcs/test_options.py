@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.exceptions import TransportError
 from google.cloud.storage import Client
+from google.oauth2.credentials import Credentials
 
 from kvcore import ConfigError, GoogleCloudStore, StoreError, store_from_config, store_from_url
 from kvcore.config import StorePlan
@@ -229,6 +231,28 @@ def test_credentials_of_the_machine_that_cannot_be_read(
     for call in (GoogleCloudStore.get, GoogleCloudStore.url_for):
         with pytest.raises(StoreError, match="credentials cannot be read"):
             call(GoogleCloudStore("bucket"), "key")
+
+
+def test_credentials_that_no_client_takes(account: str) -> None:
+    """Those of another cloud, or of a strange form, are told as such."""
+    for strange in ({"universe_domain": "other.example"}, {"project_id": 5}):
+        text = json.dumps({**json.loads(account), **strange})
+        with pytest.raises(ConfigError, match="no client can be made") as caught:
+            GoogleCloudStore("bucket", credentials_json=text).get("key")
+        assert "PRIVATE" not in str(caught.value)
+
+
+def test_a_machine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client asks it where it is; what goes wrong there is an error of ours, too."""
+
+    class Machine(Credentials):
+        @property
+        def universe_domain(self) -> str:
+            raise TransportError("no route")  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr("google.auth.default", lambda **_: (Machine("token"), None))  # type: ignore[no-untyped-call]
+    with pytest.raises(StoreError, match="could not be reached"):
+        GoogleCloudStore("bucket").get("key")
 
 
 @pytest.mark.parametrize(
