@@ -52,12 +52,15 @@ def pages(
 
     while True:
         try:
-            page, token = link.ask(None, store, work, reads=True)
+            page, more = link.ask(None, store, work, reads=True)
         except Refused as refusal:
             raise errors.told(refusal.error, None, store) from refusal.error
         yield page
-        if not token:
+        if not more:
             return
+        if more == token:  # it would never end
+            raise errors.told(errors.Unreadable("the next page is the same"), None, store)
+        token = more
 
 
 def _listed(ask: Callable[..., Mapping[str, Any]], **asked: object) -> Mapping[str, Any]:

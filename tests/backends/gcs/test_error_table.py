@@ -184,6 +184,18 @@ def test_the_last_part_is_answered_without_an_object(
     assert "new" not in filled
 
 
+@pytest.mark.parametrize("verb", ["keys", "iter_stats", "iter_prefixes"])
+def test_a_listing_that_does_not_go_on(verb: str, filled: GoogleCloudStore, place: Place) -> None:
+    """Is not asked for the same page for ever."""
+
+    def fault(request: Request, send: Send) -> Answer:
+        assert len(place.front.requests) < 20
+        return Answer(200, {}, b'{"nextPageToken": "x"}')
+
+    with place.front.failing(fault):
+        check(VERBS[verb], filled, StoreError, "the next page is the same")
+
+
 def test_a_copy_that_cannot_go_on(filled: GoogleCloudStore, place: Place) -> None:
     """Is not begun anew for ever."""
 
