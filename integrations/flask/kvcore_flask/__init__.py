@@ -9,4 +9,5 @@ from kvcore_flask.sessions import KVSession as KVSession
 from kvcore_flask.sessions import KVSessionExtension as KVSessionExtension
 from kvcore_flask.sessions import KVSessionInterface as KVSessionInterface
 from kvcore_flask.sessions import current_sessions as current_sessions
+from kvcore_flask.sessions import session as session
 from kvcore_flask.uploads import save_upload as save_upload

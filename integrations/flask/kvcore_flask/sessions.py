@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from random import SystemRandom
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
+import flask
 from flask import Flask, Request, Response, current_app
 from flask.sessions import SessionInterface, SessionMixin
 
@@ -58,6 +59,9 @@ class KVSession(Session, SessionMixin):  # type: ignore[override]  # what Sessio
         """Whether the cookie was told to end at another time."""
         return self._other_term
 
+
+session: KVSession = cast("KVSession", flask.session)
+"""`flask.session` itself, with the type that it has here: for type checkers and editors."""
 
 _StoreSource: TypeAlias = KeyValueStore | Callable[[], KeyValueStore]
 
