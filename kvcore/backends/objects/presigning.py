@@ -78,11 +78,11 @@ class Presigner(ABC):
         """What ``url_for`` gives for the object of this name, which keeps the value of ``key``."""
         plain, base_url = options in _PLAIN, self._base_url
         if base_url is not None and (options.public or plain):
-            return base_url + quote_key(key)
+            return base_url + quote_key(_unmoved(key, key, store))
         expires_secs = self._whole_secs(options.expires)
         try:
             if options.public or (plain and not self._signs):
-                return self._public(name)
+                return self._public(_unmoved(name, key, store))
             return self._sign_url(name, options, expires_secs)
         except self._failures() as error:
             raise self._told(error, key, store) from error
@@ -144,6 +144,17 @@ def quote_key(key: str) -> str:
     'media/na%C3%AFve%20%2B%201.png'
     """
     return quote(key, safe="/~")
+
+
+def _unmoved(path: str, key: str, store: object) -> str:
+    """The path of a URL, if it leads where it says: whoever follows it resolves ``..`` before."""
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        raise Unsupported(
+            "a public URL cannot have '.' or '..' as a name: it would lead to another value",
+            key=key,
+            store=store,
+        )
+    return path
 
 
 def disposition(options: UrlOptions) -> str | None:

@@ -267,12 +267,16 @@ def _read_secs(given: Settings) -> float:
     return given.deadline / 2 if given.read_timeout is None else given.read_timeout
 
 
+def _connect_secs(given: Settings) -> float:
+    secs = CONNECT_SECS if given.connect_timeout is None else given.connect_timeout
+    return min(secs, given.deadline)
+
+
 def _config(given: Settings) -> object:
     from botocore import UNSIGNED
     from botocore.config import Config
 
     service = given.service
-    connect_secs = CONNECT_SECS if given.connect_timeout is None else given.connect_timeout
     checksums = given.checksums
     if checksums is None:
         checksums = "when_supported" if service.checksums else "when_required"
@@ -285,7 +289,7 @@ def _config(given: Settings) -> object:
     }
     return Config(
         signature_version=UNSIGNED if given.anonymous else "s3v4",
-        connect_timeout=min(connect_secs, given.deadline),
+        connect_timeout=_connect_secs(given),
         read_timeout=_read_secs(given),
         # Retries are our business: they end with the deadline. See `retrying`.
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -295,8 +299,25 @@ def _config(given: Settings) -> object:
     )
 
 
+def _make_core(given: Settings) -> Session:
+    """A session of botocore in which whoever fetches keys (STS, SSO) has our time-outs, too."""
+    from botocore.config import Config
+    from botocore.session import Session as Core
+
+    core = Core(profile=given.profile)
+    core.set_default_client_config(
+        Config(
+            connect_timeout=_connect_secs(given),
+            read_timeout=_read_secs(given),
+            retries={"total_max_attempts": 2, "mode": "standard"},
+        )
+    )
+    return core
+
+
 def _make_session(boto3: Boto, given: Settings, region: str | None) -> Session:
     session = boto3.session.Session(
+        botocore_session=_make_core(given),
         profile_name=given.profile,
         aws_access_key_id=given.access_key,
         aws_secret_access_key=given.secret_key,
@@ -305,12 +326,10 @@ def _make_session(boto3: Boto, given: Settings, region: str | None) -> Session:
     )
     if given.role is None:
         return session
-    from botocore.session import Session as Core
-
     source = session.get_credentials()
     if source is None:
         raise ConfigError("a role is assumed with keys, and there are none: give some or a profile")
-    core = Core(profile=given.profile)
+    core = _make_core(given)
     role = _Role(core, source, given, region)
     core.get_component("credential_provider").providers.insert(0, role)
     return boto3.session.Session(botocore_session=core, region_name=region)

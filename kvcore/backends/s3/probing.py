@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kvcore.backends.s3.conditions import ALL, NONE
-from kvcore.backends.s3.errors import failures, is_missing, is_refused, told
-from kvcore.backends.s3.objects import Answer
+from kvcore.backends.s3.errors import failures, is_missing, is_refused, said, told
+from kvcore.backends.s3.objects import Answer, Boto
 from kvcore.backends.s3.parts import abort
 from kvcore.backends.s3.providers import COMPLETE, COPY, DECIDED, DELETE, PUT
-from kvcore.errors import StoreError
+from kvcore.errors import KvcoreError, StoreError
 
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
@@ -32,10 +32,17 @@ class Probe:
 
     def decided(self) -> frozenset[str]:
         """Those of `DECIDED` whose conditions hold here."""
-        client = self._store._client()
+        try:
+            return self._tried(self._store._client())
+        except KvcoreError:
+            raise
+        except failures() as error:
+            raise told(error, None, self._store) from error
+
+    def _tried(self, client: Boto) -> frozenset[str]:
         try:
             answer = client.put_object(**self._where, Body=_OLD)
-            self._etag = answer["ETag"].strip('"')
+            self._etag = said(answer, "ETag", None, self._store).strip('"')
             tries = {
                 PUT: self._put,
                 COMPLETE: self._complete,
@@ -43,8 +50,6 @@ class Probe:
                 DELETE: self._delete,
             }
             found = frozenset(name for name, attempt in tries.items() if attempt())
-        except failures() as error:
-            raise told(error, None, self._store) from error
         finally:
             for where in (self._where, self._beside):
                 client.delete_object(**where)
@@ -87,12 +92,11 @@ class Probe:
 
     def _upload_refuses(self, **condition: str) -> bool:
         client = self._store._client()
-        where = {
-            **self._where,
-            "UploadId": client.create_multipart_upload(**self._where)["UploadId"],
-        }
+        begun = client.create_multipart_upload(**self._where)
+        where = {**self._where, "UploadId": said(begun, "UploadId", None, self._store)}
         try:
-            etag = client.upload_part(**where, PartNumber=1, Body=_NEW)["ETag"]
+            part = client.upload_part(**where, PartNumber=1, Body=_NEW)
+            etag = said(part, "ETag", None, self._store)
             parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
             return self._refuses(
                 client.complete_multipart_upload, **where, MultipartUpload=parts, **condition

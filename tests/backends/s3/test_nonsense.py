@@ -1,14 +1,15 @@
 """Answers that make no sense: a success that says nothing is none, and no list ends half way."""
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kvcore import StoreError, store_from_url
-from kvcore.errors import PartialFailure
+from kvcore import StoreError, Unsupported, store_from_url
+from kvcore.errors import PartialFailure, StoreTimeout
 from tests.backends.s3 import scripted
 from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3
 from tests.backends.s3.verbs import OPTIONS, VALUE, VERBS
@@ -150,3 +151,59 @@ def test_a_list_that_makes_no_sense(pattern: bytes, server: ScriptedS3, store: A
     server.fail("ListObjectsV2", without(pattern, pattern[: pattern.index(b">") + 1] + b"some"))
     with pytest.raises(StoreError, match="makes no sense"):
         list(store.iter_stats())
+
+
+@pytest.mark.parametrize("where", ["option", "profile"])
+def test_keys_that_nobody_gives_are_not_waited_for(
+    where: str, server: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the service that gives the keys of a role hangs, a call ends with its deadline."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile site]\nrole_arn = arn:aws:iam::1:role/site\nsource_profile = base\n"
+        "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    role = {"role": "arn:aws:iam::1:role/site", "access_key": "a", "secret_key": "b"}
+    options = role if where == "option" else {"profile": "site"}
+    server.fail("DeleteObjects", scripted.hang)  # what a POST without a key is taken for
+    raised: list[BaseException] = []
+
+    def get() -> None:
+        with store_from_url(server.url(**options, deadline=1)) as store:
+            try:
+                store.get("key")
+            except StoreError as error:
+                raised.append(error)
+
+    thread = threading.Thread(target=get, daemon=True)
+    thread.start()
+    thread.join(30)  # botocore would wait for minutes
+    assert [type(error) for error in raised] == [StoreTimeout]
+    assert set(server.operations) == {"DeleteObjects"}
+
+
+def test_the_check_fails_in_our_words(server: ScriptedS3, store: Any) -> None:
+    """Also where its first request has no client, and where it cannot remove what it put."""
+    server.fail("DeleteObject", scripted.error(403, "AccessDenied"))
+    with pytest.raises(StoreError, match="these keys may not"):
+        store._advice("free")
+    with store_from_url(server.url(profile="nobody")) as other:
+        with pytest.raises(StoreError, match="profile"):
+            other._advice("free")
+
+
+@pytest.mark.parametrize("options", [{}, {"base_url": "https://cdn.example.com/media"}])
+@pytest.mark.parametrize("key", ["../secret", "a/../../secret", "a/.", "..", "./a"])
+def test_a_public_url_leads_to_its_own_value(
+    key: str, options: dict[str, str], server: ScriptedS3
+) -> None:
+    """None is made for a key that every browser would resolve to the address of another one."""
+    with store_from_url(server.url("media/", keys="any", **options)) as store:
+        with pytest.raises(Unsupported, match="another value") as caught:
+            store.url_for(key, public=True)
+        assert (caught.value.key, caught.value.store) == (key, repr(store))
+        assert store.url_for("a/..b/c...", public=True).endswith("/a/..b/c...")
