@@ -51,7 +51,7 @@ def test_options_of_a_dict_are_those_of_a_url(tmp_path: Path) -> None:
 def test_h_is_the_ancestors_name_for_path_keys(scheme: str, tmp_path: Path) -> None:
     """`hfs://` and its like take keys with a slash."""
     more = "?url_prefix=/" if scheme == "webfs" else ""
-    address = {"memory": "", "redis": "host", "rediss": "host"}.get(scheme, tmp_path)
+    address = {"memory": "", "fs": tmp_path, "webfs": tmp_path}.get(scheme, "host")
     for url, path_keys in [
         (f"{scheme}://{address}{more}", False),
         (f"h{scheme}://{address}{more}", True),
