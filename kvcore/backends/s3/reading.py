@@ -48,7 +48,7 @@ class ObjectSource:
     __slots__ = ("_store", "key", "store")
 
     def __init__(self, key: str, store: S3Store) -> None:
-        self.key = key
+        self.key: str = key
         self.store: object = store
         self._store = store
 

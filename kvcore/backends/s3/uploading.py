@@ -65,7 +65,7 @@ class Put:
         self.store = store
         self.key = key
         self.options = options
-        self.sizes = store._sizes
+        self.sizes: Sizes = store._sizes
 
     @property
     def only_whole(self) -> bool:
