@@ -207,8 +207,7 @@ class Configured(Connection):
         events = client.meta.events
         listing.listen(events)
         self._retries.listen(events)
-        if given.checksums is None and not given.service.checksums:
-            deleting.listen(events)
+        deleting.listen(events, md5=given.checksums is None and not given.service.checksums)
         self._session = session
         return client
 

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kvcore.backends.s3.errors import code_of, failures, message_of, status_of, told
-from kvcore.backends.s3.objects import Boto, Request
+from kvcore.backends.s3.objects import Answer, Boto, Request
 from kvcore.errors import KvcoreError, StoreError, StoreTimeout
 
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
 
 _KEYS_AT_ONCE = 1000  # the most that a request may name
+_RESULT = "kvcore_result"
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _UNKNOWN = frozenset(
     {"MissingContentMD5", "MethodNotAllowed", "NotImplemented", "UnsupportedOperation"}
@@ -59,6 +60,9 @@ def _delete_batch(store: S3Store, keys: list[str]) -> dict[str, KvcoreError] | N
         if code_of(error) in _UNKNOWN or status_of(error) in {405, 501}:
             return None
         return {key: _caused(told(error, key, store), error) for key in keys}
+    if not answer.get(_RESULT, True):
+        text = "the answer is no result, so nobody knows what was deleted: is this an S3 service?"
+        return {key: StoreError(text, key=key, store=store) for key in keys}
     errors: dict[str, KvcoreError] = {}
     for entry in answer.get("Errors", ()):
         code = entry.get("Code", "")
@@ -90,6 +94,13 @@ def name_by_md5(request: Request, **_: object) -> None:
     request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
-def listen(events: Boto) -> None:
-    """Hook into the events of a client."""
-    events.register("before-sign.s3.DeleteObjects", name_by_md5)
+def _see_result(response_dict: Answer, customized_response_dict: Answer, **_: object) -> None:
+    """Note whether this is a deletion's answer; botocore takes any XML, and nothing, for one."""
+    customized_response_dict[_RESULT] = b"DeleteResult" in response_dict["body"]
+
+
+def listen(events: Boto, *, md5: bool) -> None:
+    """Hook into the events of a client that is ours."""
+    events.register("before-parse.s3.DeleteObjects", _see_result)
+    if md5:
+        events.register("before-sign.s3.DeleteObjects", name_by_md5)

@@ -101,6 +101,20 @@ def test_a_success_that_says_nothing_is_none(
     assert server.uploads == {}
 
 
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_keys_are_not_deleted_by_an_answer_that_says_nothing(
+    answer: str, server: ScriptedS3, store: Any
+) -> None:
+    """What a proxy answered to a deletion of many is an error for each key."""
+    server.fail("DeleteObjects", ANSWERS[answer])
+    with pytest.raises(PartialFailure) as caught:
+        store.delete_many(["key", "other"])
+    assert set(caught.value.errors) == {"key", "other"}
+    server.heal()
+    store.delete_many(["key", "other"])
+    assert server.objects == {}
+
+
 @pytest.mark.parametrize("verb", ["get", "fetch", "get_file", "open, read", "get_range", "stat"])
 def test_a_value_without_a_size(verb: str, server: ScriptedS3, store: Any, tmp_path: Path) -> None:
     """An answer that tells no size is an error of ours, and no `KeyError`, as of a missing key."""
