@@ -12,6 +12,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +79,14 @@ class Cut(NamedTuple):
     stall: bool = False
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that hang up: many tests have them do so."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Front:
     """The front at ``endpoint``. Its attributes may be changed while it serves."""
 
@@ -108,7 +117,7 @@ class Front:
         for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
             setattr(Handler, f"do_{method}", Handler.handle_any)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
