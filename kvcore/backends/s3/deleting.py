@@ -29,7 +29,8 @@ def delete_many(store: S3Store, keys: Iterable[str]) -> dict[str, KvcoreError]:
     simple: list[str] = []
     odd: list[str] = []
     for key in keys:
-        (odd if _NOT_IN_XML.search(key) else simple).append(key)
+        alone = store._connection.service.drops_deletes or _NOT_IN_XML.search(key)
+        (odd if alone else simple).append(key)
     late = False
     for batch in _batches(simple):
         if late:

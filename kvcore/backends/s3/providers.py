@@ -38,6 +38,9 @@ class Provider(NamedTuple):
     equal_parts: bool = False
     """Whether all parts of an upload but the last must have the same size."""
 
+    drops_deletes: bool = False
+    """Whether it says that a value is deleted that a put at the same time has kept."""
+
 
 AWS = Provider(
     "Amazon S3",
@@ -53,13 +56,15 @@ PROVIDERS: Mapping[str, Provider] = {
     # Checksum headers are refused, forms unknown: https://www.backblaze.com/docs/cloud-storage-s3-compatible-api
     "b2": Provider("Backblaze B2", endpoint="https://s3.{region}.backblazeb2.com", forms=False),
     # Measured with radosgw 16.2: CompleteMultipartUpload ignores conditions, a quoted etag never
-    # matches, and who loses a race for If-Match is told of an unknown error.
+    # matches, who loses a race for If-Match is told of an unknown error, and a delete that meets a
+    # put may be dropped.
     "ceph": Provider(
         "Ceph",
         region="us-east-1",
         conditional=frozenset({PUT}),
         quoted_etags=False,
         conflicts=frozenset({"UnknownError"}),
+        drops_deletes=True,
     ),
     # https://github.com/minio/minio/issues/21526: before September 2025 If-Match let a missing key
     # be put. `kvcore check --write` finds out.

@@ -44,6 +44,7 @@ from kvcore.keys import KeySpace
 from kvcore.recipe import StoreRecipe, url_text
 
 _T = TypeVar("_T")
+_DELETES = 10  # where one may be dropped
 
 # Options that become parameters of what puts.
 _PUT_PARAMS: Mapping[str, str] = {
@@ -297,6 +298,15 @@ class S3Store(PresigningStore, CopyMixin):
     # Removing, copying
 
     def _delete(self, key: str) -> None:
+        self._delete_once(key)
+        if self._connection.service.drops_deletes:
+            # What was put meanwhile came before the last of these, so it may go, too.
+            for _ in range(_DELETES):
+                if self._head(key) is None:
+                    return
+                self._delete_once(key)
+
+    def _delete_once(self, key: str) -> None:
         try:
             self._client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except failures() as error:
