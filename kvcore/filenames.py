@@ -68,8 +68,8 @@ def content_disposition(kind: Literal["inline", "attachment"], filename: str) ->
     if _PLAIN.fullmatch(name):
         return f'{kind}; filename="{name}"'
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    # RFC 6266 appendix D: quotes, backslashes and percent signs are read in different ways.
-    plain = re.sub(r'["\\%/:]', "_", plain).strip()  # NFKD makes a slash of U+FF0F
+    # RFC 6266 appendix D: these are read in different ways; some take <> for an address.
+    plain = re.sub(r'["\\%/:<>]', "_", plain).strip()  # NFKD makes a slash of U+FF0F
     if plain == name:
         return f'{kind}; filename="{plain}"'
     if not plain.partition(".")[0].strip():
