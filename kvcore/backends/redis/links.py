@@ -13,7 +13,10 @@ from kvcore.backends.redis import timing
 from kvcore.backends.redis.objects import Answer, AnyClient, Connection, Library, Node, Pool
 from kvcore.forking import tell_after_fork
 
-Word: TypeAlias = bytes | str | int
+Word: TypeAlias = bytes | str
+"""A part of a command. No number: hiredis (3.5) takes the process down with it where a signal
+handler raises while it makes words of one.
+"""
 Command: TypeAlias = tuple[Word, ...]
 
 

@@ -16,7 +16,7 @@ from kvcore.backends.redis.words import refusal_of, set_command, stat_of
 from kvcore.contract import Fetched, Stat, WriteOptions
 from kvcore.errors import KeyNotFound, KvcoreError, StoreError
 
-_SCANNED = 2000  # names a SCAN: half a millisecond of the server's time, two of an old one's
+_SCANNED = "2000"  # names a SCAN: half a millisecond of the server's time, two of an old one's
 _KEYS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1024 * 1024
 _NOTHING_HASHED = -1
@@ -116,13 +116,13 @@ class ManyVerbs(AskingStore):
         # TYPE: queues and hashes of other programs are no values.
         rest: Command = (*pattern, "COUNT", _SCANNED, "TYPE", "string")
         for node in self._told(self._server.nodes):
-            cursor = 0
+            cursor = b"0"
             while True:
                 command = ("SCAN", cursor, *rest)
                 cursor, names = self._told(self._server.scan, command, node, found.read)
                 yield found.keys
                 found.names = names
-                if not cursor:
+                if cursor == b"0":
                     break
         found.read()
         yield found.keys
@@ -147,7 +147,7 @@ class ManyVerbs(AskingStore):
         """What `STAT` answers for each key."""
         for block in _blocks(keys, _KEYS_AT_ONCE):
             names = [key.encode() for key in block]
-            answers = self._told(self._server.run_for_each, STAT, names, hashed_bytes)
+            answers = self._told(self._server.run_for_each, STAT, names, str(hashed_bytes))
             for key, answer in zip(block, answers, strict=True):
                 if isinstance(answer, Exception):
                     raise told(answer, key, self) from answer

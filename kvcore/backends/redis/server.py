@@ -63,7 +63,7 @@ class Server:
 
     def scan(
         self, command: Command, node: Node, work: Callable[[], object]
-    ) -> tuple[int, Sequence[bytes]]:
+    ) -> tuple[bytes, Sequence[bytes]]:
         """Send a SCAN; ``work`` is done meanwhile, or before. Returns the next cursor and names."""
         bridge = current_bridge()
         if bridge is None or self._awaited is None:
@@ -73,7 +73,7 @@ class Server:
             cursor, names = bridge.wait(self._awaited.send(command, reads=True))
         if isinstance(cursor, dict):  # clients of a cluster tell one for each node that was asked
             (cursor,) = cursor.values()
-        return int(cursor), names
+        return b"%d" % int(cursor), names
 
     def run(
         self,
@@ -85,7 +85,7 @@ class Server:
     ) -> Answer:
         """Run a script."""
         keys = tuple(keys)
-        rest = (len(keys), *keys, *words)
+        rest = (str(len(keys)), *keys, *words)
         since = time.monotonic() if since is None else since
         try:
             return self.send(("EVALSHA", script.sha, *rest), reads=reads, since=since)
@@ -96,10 +96,10 @@ class Server:
         """Run a script that only reads for each of the keys, in one go."""
         since = time.monotonic()
         answers = self.send_all(
-            [("EVALSHA", script.sha, 1, key, *words) for key in keys], reads=True, since=since
+            [("EVALSHA", script.sha, "1", key, *words) for key in keys], reads=True, since=since
         )
         if any(isinstance(answer, self.errors.no_script) for answer in answers):
-            texts: list[Command] = [("EVAL", script.text, 1, key, *words) for key in keys]
+            texts: list[Command] = [("EVAL", script.text, "1", key, *words) for key in keys]
             answers = self.send_all(texts, reads=True, since=since)
         return answers
 

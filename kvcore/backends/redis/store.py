@@ -78,7 +78,7 @@ class RedisStore(ManyVerbs):
         first, data, since = min(start, _LAST), b"", time.monotonic()
         if length != 0:
             last = -1 if length is None else min(first + length, _LAST) - 1
-            data = self._ask(key, "GETRANGE", key.encode(), first, last, reads=True, since=since)
+            data = self._ask(key, "GETRANGE", key.encode(), str(first), str(last), reads=True, since=since)
         if not data and not self._is_there(key, since):  # a missing value is as empty
             raise KeyNotFound(key=key, store=self)
         return data
@@ -90,7 +90,7 @@ class RedisStore(ManyVerbs):
         return bool(self._ask(key, "EXISTS", key.encode(), reads=True, since=since))
 
     def _stat(self, key: str) -> Stat:
-        found = self._run(key, STAT, HASHED_BYTES, reads=True)
+        found = self._run(key, STAT, str(HASHED_BYTES), reads=True)
         return self._stat_from(key, found)
 
     # Writing
@@ -150,8 +150,8 @@ class RedisStore(ManyVerbs):
     def _increment(self, key: str, by: int, ttl_secs: TtlSecs) -> int:
         ms = milliseconds(ttl_secs)
         if ms is None:
-            return int(self._ask(key, "INCRBY", key.encode(), by))
-        return int(self._run(key, INCREMENT, by, ms))
+            return int(self._ask(key, "INCRBY", key.encode(), str(by)))
+        return int(self._run(key, INCREMENT, str(by), ms))
 
     # Removing, copying
 
@@ -176,7 +176,7 @@ class RedisStore(ManyVerbs):
     def _run_on_both(self, script: Script, source: str, dest: str, if_absent: bool) -> None:
         keys = (source.encode(), dest.encode())
         try:
-            done = self._server.run(script, keys, int(if_absent))
+            done = self._server.run(script, keys, "1" if if_absent else "0")
         except self._server.errors.all as error:
             raise told(error, source, self) from error
         if done == -1:

@@ -26,11 +26,11 @@ def set_command(key: str, data: bytes, options: WriteOptions) -> Command:
     return tuple(command)
 
 
-def milliseconds(ttl_secs: TtlSecs) -> int | None:
+def milliseconds(ttl_secs: TtlSecs) -> str | None:
     """How long a value lives, at least a millisecond; ``None`` for ever."""
     if ttl_secs is None or isinstance(ttl_secs, str) or ttl_secs >= _ENDLESS_SECS:
         return None
-    return math.ceil(ttl_secs * 1000)
+    return str(math.ceil(ttl_secs * 1000))
 
 
 def refusal_of(options: WriteOptions) -> type[PreconditionFailed]:

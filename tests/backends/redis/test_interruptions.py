@@ -52,7 +52,7 @@ def test_between_question_and_answer(store: Any) -> None:
         raise Interrupted
 
     link: PoolLink = store._server._link
-    command: Command = ("SCAN", 0, "COUNT", 1000)
+    command: Command = ("SCAN", "0", "COUNT", "1000")
     for _ in range(3):
         with pytest.raises(Interrupted):
             link.scan(command, None, fails)
