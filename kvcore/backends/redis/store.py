@@ -78,7 +78,8 @@ class RedisStore(ManyVerbs):
         first, data, since = min(start, _LAST), b"", time.monotonic()
         if length != 0:
             last = -1 if length is None else min(first + length, _LAST) - 1
-            data = self._ask(key, "GETRANGE", key.encode(), str(first), str(last), reads=True, since=since)
+            command = ("GETRANGE", key.encode(), str(first), str(last))
+            data = self._ask(key, *command, reads=True, since=since)
         if not data and not self._is_there(key, since):  # a missing value is as empty
             raise KeyNotFound(key=key, store=self)
         return data
