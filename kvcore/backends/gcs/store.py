@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -17,12 +16,13 @@ from kvcore.backends.gcs.client import (
     Given,
     Settings,
 )
-from kvcore.backends.gcs.headers import properties_of
+from kvcore.backends.gcs.headers import HEADERS
 from kvcore.backends.gcs.objects import Client, Timeout
 from kvcore.backends.gcs.outcomes import Refused, generation_of, stat_of
 from kvcore.backends.gcs.place import Place
 from kvcore.backends.gcs.urls import OPTIONS, RECIPE, bucket_name
 from kvcore.backends.objects import copy_whole, open_reader, read_whole, type_of_key
+from kvcore.backends.objects.options import SURROGATE, check_arguments, shown
 from kvcore.backends.objects.parallel import call_each
 from kvcore.backends.objects.presigning import (
     EXPIRES_SECS,
@@ -42,7 +42,6 @@ from kvcore.contract import (
 )
 from kvcore.contract.streams import read_blocks
 from kvcore.errors import (
-    ConfigError,
     InvalidKey,
     KeyExists,
     KeyNotFound,
@@ -62,7 +61,6 @@ _T = TypeVar("_T")
 PART_BYTES = 8 * 1024 * 1024
 _AT_ONCE = 8  # threads for many values
 _UNKNOWN = "application/octet-stream"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class GoogleCloudStore(PresigningStore, CopyMixin):
@@ -118,7 +116,7 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
         create_if_missing: bool = False,
     ) -> None:
         given: dict[str, Any] = {name: value for name, value in locals().items() if name in OPTIONS}
-        _check(bucket, prefix, given)
+        check_arguments(bucket, prefix, given, bucket_name=bucket_name, options=OPTIONS)
         settings = Settings(**{name: given[name] for name in Settings._fields})
         place = Place(bucket, prefix, user_project, kms_key)
         self._where = place
@@ -132,7 +130,7 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
                 raise TypeError("a client has its own settings: give it them, not the store")
             self._connector = Given(client, settings, place)
             given["endpoint"] = self._connector.endpoint()
-        properties, self._metadata = properties_of(headers or {})
+        properties, self._metadata = HEADERS.split(headers or {})
         if storage_class is not None:
             properties["storage_class"] = storage_class
         self._properties = properties
@@ -148,7 +146,7 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             put_headers=signing.put_headers(given),
         )
         self._part_size = part_size
-        self._shown = _shown(given)
+        self._shown = shown(given, OPTIONS, _DEFAULTS)
         self._use_keyspace(self._space(keys))
 
     # What goes to the service.
@@ -368,7 +366,7 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
                     yield name[start:]
 
     def _pages(self, prefix: str, *, stats: bool, delimiter: str | None = None) -> Iterator[Any]:
-        if _SURROGATE.search(prefix + (delimiter or "")):  # no key has one
+        if SURROGATE.search(prefix + (delimiter or "")):  # no key has one
             return iter(())
         whole = self._where.prefix + prefix
         return self._connector.link().pages(self, whole, stats=stats, delimiter=delimiter)
@@ -387,29 +385,4 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
         return url_text("gcs", f"{bucket}/{prefix}" if prefix else bucket, {**self._shown, **keys})
 
 
-def _check(bucket: str, prefix: str, given: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for what no URL could say either."""
-    if not isinstance(prefix, str) or _SURROGATE.search(prefix):
-        raise ConfigError("the prefix is a text that goes before every key")
-    try:
-        bucket_name(bucket)
-    except ValueError as error:
-        raise ConfigError(f"the bucket {error}") from None
-    for name, value in given.items():
-        if value is not None:
-            try:
-                OPTIONS[name].read(value)
-            except ValueError as error:
-                raise ConfigError(f"option {name!r} {error}") from None
-
-
 _DEFAULTS: Mapping[str, Any] = GoogleCloudStore.__init__.__kwdefaults__ or {}
-
-
-def _shown(given: Mapping[str, Any]) -> dict[str, str]:
-    """The options as a URL has them, without secrets, defaults and ``keys``: views change those."""
-    return {
-        name: OPTIONS[name].show(value)
-        for name, value in sorted(given.items())
-        if name != "keys" and not OPTIONS[name].secret and value != _DEFAULTS[name]
-    }

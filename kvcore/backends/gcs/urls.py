@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kvcore.backends.gcs.client import Settings
-from kvcore.backends.gcs.headers import read_headers
+from kvcore.backends.gcs.headers import HEADERS
+from kvcore.backends.objects.options import SHARED, file_path, http_url
 from kvcore.errors import ConfigError
 from kvcore.recipe import (
-    ANY_KEYS,
     Address,
     Option,
     StoreRecipe,
-    absolute_path,
-    boolean,
     integer,
-    seconds,
     secret_text,
     text,
 )
@@ -31,7 +28,6 @@ PART_STEP_BYTES = 256 * _KIB
 """Parts are a multiple of it: https://cloud.google.com/storage/docs/performing-resumable-uploads"""
 # https://cloud.google.com/storage/docs/buckets#naming; those with dots are names of domains
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
 # https://cloud.google.com/storage/docs/access-control/lists#predefined-acl
 _ACLS = (
     *("authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private"),
@@ -45,16 +41,6 @@ def bucket_name(value: object) -> str:
     if isinstance(value, str) and _BUCKET.fullmatch(value):
         return value
     raise ValueError("takes the name of a bucket: 3 or more of a-z, 0-9, '-', '_' and '.'")
-
-
-def _http_url(value: object) -> str:
-    if isinstance(value, str) and _URL.fullmatch(value):
-        return value.rstrip("/")
-    raise ValueError("takes an address such as 'http://127.0.0.1:4443'")
-
-
-def _file(value: object) -> str:
-    return absolute_path(text(value))
 
 
 def _acl(value: object) -> str:
@@ -121,45 +107,26 @@ def _build(
 
 
 OPTIONS: Mapping[str, Option] = {
+    **SHARED,
     "acl": Option(_acl, "a predefined ACL for what is put, such as `publicRead`"),
-    "anonymous": Option(boolean, "sign nothing: for what everybody may read (default false)"),
-    "base_url": Option(
-        _http_url, "where others read the same values, such as a CDN: goes before plain URLs' keys"
-    ),
     "bucket_creation_location": Option(text, "minimalkv's name for `location`"),
-    "connect_timeout": Option(seconds, "seconds until a connection must stand (default 3)"),
-    "create_if_missing": Option(boolean, "create the bucket with the first use (default false)"),
     "credentials": Option(
-        _file, "a file with the key of a service account (default: those of the machine)"
+        file_path, "a file with the key of a service account (default: those of the machine)"
     ),
     "credentials_json": Option(secret_text, "what stands in such a file", secret=True),
-    "deadline": Option(
-        seconds, "seconds until an answer must begin, retries included (default 30)"
-    ),
-    "endpoint": Option(_http_url, "the address of the service (default: Google's)"),
-    "headers": Option(
-        read_headers,
-        "headers of what is put, as JSON: `Cache-Control`, `Content-Disposition`,"
-        " `x-goog-meta-...`, ...",
-    ),
-    "keys": ANY_KEYS,
+    "endpoint": Option(http_url, "the address of the service (default: Google's)"),
+    "headers": HEADERS.option(),
     "kms_key": Option(text, "the key in Cloud KMS that what is put is encrypted with"),
     "location": Option(text, "where a bucket is created, such as `europe-west3`"),
     "part_size": Option(
         _part_size, "bytes of a part, and above which a value goes in parts (default 8 MiB)"
     ),
-    "pool_size": Option(integer(1, 10_000), "connections kept open (default 32)"),
     "project": Option(text, "the project that a bucket is created in"),
-    "public_endpoint": Option(_http_url, "the address of the service in URLs for others"),
-    "retries": Option(integer(0, 100), "how often a request may be sent again (default 4)"),
     "sign_as": Option(
         text,
         "the e-mail of a service account in whose name IAM signs URLs (default: the store's own)",
     ),
     "storage_class": Option(text, "the storage class of what is put, such as `NEARLINE`"),
-    "url_expires": Option(
-        seconds, "seconds for which a signed URL works if nobody says (default 3600)"
-    ),
     "user_project": Option(text, "the project that pays, for buckets whose readers do"),
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
+from kvcore.backends.objects.options import SURROGATE
 from kvcore.backends.s3.errors import failures, said, told
 from kvcore.backends.s3.objects import Answer, Boto
 from kvcore.contract import Stat
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _OURS = "kvcore_page"
 _EMPTY = b"<ListBucketResult/>"
 _OK = 200
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -160,7 +160,7 @@ def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
 def _found(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
     """The pages, or none where no key can be."""
     text = prefix + delimiter
-    if _SURROGATE.search(text):  # no name has one
+    if SURROGATE.search(text):  # no name has one
         return iter(())
     if _CONTROL.search(text) and store.keyspace.name != "any":
         # Nor has a key one of these; Ceph would repeat it in its XML, which has no place for it.

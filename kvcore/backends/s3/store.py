@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any, ClassVar, TypeVar
 
 from kvcore.backends.objects import copy_whole, open_reader, read_whole
+from kvcore.backends.objects.options import check_arguments, shown
 from kvcore.backends.objects.parallel import call_each
 from kvcore.backends.objects.presigning import EXPIRES_SECS, PresigningStore
 from kvcore.backends.s3 import copying, deleting, listing, parts, probing, uploading
@@ -28,7 +29,7 @@ from kvcore.backends.s3.presigner import S3Presigner, put_headers, signing_capab
 from kvcore.backends.s3.providers import DELETE, PROVIDERS
 from kvcore.backends.s3.reading import ObjectSource, read_range, stat_of
 from kvcore.backends.s3.uploading import AT_ONCE_BYTES, PartWriter, Put
-from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, check_arguments
+from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, bucket_name
 from kvcore.contract import (
     PLAIN,
     Capabilities,
@@ -117,7 +118,7 @@ class S3Store(PresigningStore, CopyMixin):
         create_if_missing: bool = False,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in OPTIONS}
-        check_arguments(bucket, prefix, given)
+        check_arguments(bucket, prefix, given, bucket_name=bucket_name, options=OPTIONS)
         settings = Settings(**{name: given[name] for name in Settings._fields})
         self._bucket = bucket
         self._prefix = prefix
@@ -140,7 +141,7 @@ class S3Store(PresigningStore, CopyMixin):
         self._sizes = uploading.Sizes(
             multipart_threshold, part_size, concurrency, equal=service.equal_parts
         )
-        self._shown = _shown(given)
+        self._shown = shown(given, OPTIONS, _DEFAULTS)
         self._presigner = S3Presigner(
             self._connection,
             bucket,
@@ -390,12 +391,3 @@ class S3Store(PresigningStore, CopyMixin):
 
 
 _DEFAULTS: Mapping[str, Any] = S3Store.__init__.__kwdefaults__ or {}
-
-
-def _shown(given: Mapping[str, Any]) -> dict[str, str]:
-    """The options as a URL has them, but for secrets, defaults and keys, which views change."""
-    return {
-        name: OPTIONS[name].show(value)
-        for name, value in sorted(given.items())
-        if name != "keys" and not OPTIONS[name].secret and value != _DEFAULTS[name]
-    }

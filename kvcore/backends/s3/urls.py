@@ -6,17 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kvcore.backends.objects.options import SHARED, file_path, http_url
 from kvcore.backends.s3.client import Settings
 from kvcore.backends.s3.conditions import read_conditional
-from kvcore.backends.s3.headers import headers_text, read_headers
+from kvcore.backends.s3.headers import HEADERS
 from kvcore.backends.s3.providers import PROVIDERS
 from kvcore.errors import ConfigError
 from kvcore.recipe import (
-    ANY_KEYS,
     Address,
     Option,
     StoreRecipe,
-    absolute_path,
     boolean,
     choice,
     integer,
@@ -35,8 +34,6 @@ ALGORITHMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _ARN = re.compile(r"arn:[a-z0-9-]+:s3[a-z0-9-]*:[A-Za-z0-9:/._-]{3,255}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
 
 
 def bucket_name(value: object) -> str:
@@ -44,17 +41,6 @@ def bucket_name(value: object) -> str:
     if isinstance(value, str) and (_BUCKET.fullmatch(value) or _ARN.fullmatch(value)):
         return value
     raise ValueError("takes the name of a bucket: 3 to 63 letters, digits, '-' and '.'")
-
-
-def http_url(value: object) -> str:
-    """An address such as ``https://s3.example.com:9000``, without user and password."""
-    if isinstance(value, str) and _URL.fullmatch(value):
-        return value.rstrip("/")
-    raise ValueError("takes an address such as 'https://s3.example.com'")
-
-
-def _file(value: object) -> str:
-    return absolute_path(text(value))
 
 
 def _conditional(value: object) -> str:
@@ -109,22 +95,6 @@ def _check(arguments: Mapping[str, Any]) -> None:
     Settings(**given).check_public()
 
 
-def check_arguments(bucket: str, prefix: str, given: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for what no URL could say either."""
-    if not isinstance(prefix, str) or _SURROGATE.search(prefix):
-        raise ConfigError("the prefix is a text that goes before every key")
-    try:
-        bucket_name(bucket)
-    except ValueError as error:
-        raise ConfigError(f"the bucket {error}") from None
-    for name, value in given.items():
-        if value is not None:
-            try:
-                OPTIONS[name].read(value)
-            except ValueError as error:
-                raise ConfigError(f"option {name!r} {error}") from None
-
-
 def _build(
     cls: Callable[..., KeyValueStore],
     *,
@@ -147,17 +117,14 @@ def _build(
 
 
 OPTIONS: Mapping[str, Option] = {
+    **SHARED,
     "access_key": Option(secret_text, "the access key (default: boto3's own search)", secret=True),
     "acl": Option(text, "a canned ACL for what is put, such as `public-read`"),
     "addressing": Option(
         choice("auto", "path", "virtual"),
         "the bucket stands in the `path` or in the host name, `virtual` (default: by service)",
     ),
-    "anonymous": Option(boolean, "sign nothing: for what everybody may read (default false)"),
-    "base_url": Option(
-        http_url, "where others read the same values, such as a CDN: goes before plain URLs' keys"
-    ),
-    "ca_file": Option(_file, "who signs the certificate of the service (default: as boto3)"),
+    "ca_file": Option(file_path, "who signs the certificate of the service (default: as boto3)"),
     "checksums": Option(
         choice("when_required", "when_supported", *ALGORITHMS),
         "checksums sent and verified: `when_supported`, `when_required`, or an algorithm such as"
@@ -169,11 +136,6 @@ OPTIONS: Mapping[str, Option] = {
         "conditions that the service decides itself: `all`, `none`, or some of"
         " `put,complete,copy,delete` (default: by service; none for an unknown one)",
     ),
-    "connect_timeout": Option(seconds, "seconds until a connection must stand (default 3)"),
-    "create_if_missing": Option(boolean, "create the bucket with the first use (default false)"),
-    "deadline": Option(
-        seconds, "seconds until an answer must begin, retries included (default 30)"
-    ),
     "encryption": Option(
         choice("AES256", "aws:kms", "aws:kms:dsse"), "how the service encrypts what is put"
     ),
@@ -182,14 +144,8 @@ OPTIONS: Mapping[str, Option] = {
     "force_bucket_suffix": Option(
         boolean, "minimalkv's: `-` and the access key belong to the bucket's name (default false)"
     ),
-    "headers": Option(
-        read_headers,
-        "headers of what is put, as JSON: `Cache-Control`, `Content-Disposition`,"
-        " `x-amz-meta-...`, ...",
-        show=headers_text,
-    ),
+    "headers": HEADERS.option(),
     "is_secure": Option(boolean, "https for an endpoint in the address (default true)"),
-    "keys": ANY_KEYS,
     "kms_key": Option(text, "the key for `encryption=aws:kms`"),
     "multipart_threshold": Option(
         integer(LEAST_PART_BYTES, MOST_PUT_BYTES),
@@ -198,25 +154,19 @@ OPTIONS: Mapping[str, Option] = {
     "part_size": Option(
         integer(LEAST_PART_BYTES, MOST_PUT_BYTES), "bytes of a part (default 5 MiB)"
     ),
-    "pool_size": Option(integer(1, 10_000), "connections kept open (default 32)"),
     "profile": Option(text, "a profile of boto3's configuration"),
     "provider": Option(choice(*PROVIDERS), "the service behind the endpoint: sets what it needs"),
-    "public_endpoint": Option(http_url, "the address of the service in URLs for others"),
     "quoted_etags": Option(boolean, "whether `if_match` is sent with quotes (default: by service)"),
     "read_timeout": Option(
         seconds, "seconds to wait for the next bytes (default: half of `deadline`)"
     ),
     "region": Option(text, "the region (default: boto3's own search)"),
     "region_name": Option(text, "minimalkv's name for `region`"),
-    "retries": Option(integer(0, 100), "how often a request may be sent again (default 4)"),
     "role": Option(text, "the ARN of a role to assume with these keys"),
     "role_session_name": Option(text, "the name of the session for `role`"),
     "secret_key": Option(secret_text, "the secret key", secret=True),
     "session_token": Option(secret_text, "the token of keys that expire", secret=True),
     "storage_class": Option(text, "the storage class of what is put, such as `STANDARD_IA`"),
-    "url_expires": Option(
-        seconds, "seconds for which a signed URL works if nobody says (default 3600)"
-    ),
 }
 
 RECIPE = StoreRecipe(

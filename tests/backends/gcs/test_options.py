@@ -280,6 +280,19 @@ def test_mistakes_are_told_when_configuration_is_read(url: str, message: str) ->
         StorePlan.from_config(url)
 
 
+def test_a_store_shows_its_url(place: Place) -> None:
+    """From which another one like it can be made, headers and all."""
+    headers = '{"Cache-Control":"no-cache","x-goog-meta-owner":"ann"}'
+    with store_from_url(place.url("pre/", keys="path", headers=headers)) as store:
+        shown = repr(store).removeprefix("<GoogleCloudStore ").removesuffix(">")
+        with store_from_url(shown) as again:
+            assert repr(again) == repr(store)
+            again.put("key", b"value")
+    (request,) = place.front.requests
+    assert b'"cacheControl": "no-cache"' in request.body
+    assert b'"owner": "ann"' in request.body
+
+
 @pytest.mark.parametrize("options", [{"project": "p"}, {"endpoint": "http://x"}, {"pool_size": 3}])
 def test_a_client_has_its_own_settings(options: dict[str, Any], place: Place) -> None:
     """What it cannot get from us is refused, not ignored."""
