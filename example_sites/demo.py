@@ -1,6 +1,7 @@
 """``make demo``: the three sites on free ports of 127.0.0.1, until Ctrl-C or SIGTERM.
 
-Their pictures go to a folder, or to the store whose URL is in ``KVCORE_DEMO_STORE``.
+Their pictures go to a folder, or to the store whose URL is in ``KVCORE_DEMO_STORE``; so do their
+sessions, unless ``KVCORE_DEMO_SESSION_STORE`` names another store.
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     url = os.environ.get("KVCORE_DEMO_STORE") or FOLDER
     shown = redacted(url, StorePlan.from_config(url).recipe)
+    sessions_url = os.environ.get("KVCORE_DEMO_SESSION_STORE")
     with store_from_url(url) as store, ExitStack() as stack:
         # One store object for all, so that even memory:// is one shelf.
+        stores = {"default": store}
+        if sessions_url:
+            stores["sessions"] = stack.enter_context(store_from_url(sessions_url))
         for name, start in SITES.items():
-            port, stop = start({"default": store})
+            port, stop = start(stores)
             stack.callback(stop)
             print(f"{name:>9}  http://{HOST}:{port}/", flush=True)
         print(f"One shelf for all three: {shown}\nCtrl-C stops them.", flush=True)

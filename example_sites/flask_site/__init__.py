@@ -14,14 +14,20 @@ from flask import (
     redirect,
     render_template,
     request,
+)
+from kvcore_flask import (
+    KVCore,
+    current_sessions,
+    current_store,
+    save_upload,
+    send_from_store,
     session,
 )
-from kvcore_flask import KVCore, current_store, save_upload, send_from_store
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from example_sites import shelf
-from example_sites.shelf import Picture, settings
+from example_sites.shelf import Picture, places, settings
 from kvcore import InvalidKey, KeyNotFound, UploadRefused
 from kvcore.mime import PICTURES
 from kvcore.uploads import http_status
@@ -39,6 +45,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     )
     app.config.from_mapping(
         KVCORE_STORES=settings.STORES,
+        KVCORE_SESSION_POLICY=places.POLICY,
         MAX_BYTES=settings.MAX_BYTES,
         SECRET_KEY=settings.SECRET_KEY,
         SESSION_COOKIE_NAME="shelf_flask",  # cookies do not tell the ports of a host apart
@@ -46,6 +53,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         TRUSTED_HOSTS=settings.HOSTS,
     )
     app.config.from_mapping(config or {})
+    stores = app.config["KVCORE_STORES"]
+    app.config.setdefault("KVCORE_SESSION_STORE", settings.session_store(stores))
     KVCore(app)
     app.register_blueprint(site)
     return app
@@ -58,9 +67,9 @@ def page(template: str, status: int = 200, **content: object) -> Response:
     return make_response(html, status, shelf.PAGE_HEADERS)
 
 
-def back(notice: str) -> AnyResponse:
+def back(notice: str, to: str = "/") -> AnyResponse:
     session["notice"] = notice
-    return redirect("/", 303)
+    return redirect(to, 303)
 
 
 def find(name: str) -> Picture:
@@ -80,7 +89,7 @@ def check() -> AnyResponse | None:
         )
         if refused is not None:
             abort(*refused)
-    if "person" not in session and request.endpoint not in {"shelf.sign_in", "static"}:
+    if request.endpoint not in {"shelf.sign_in", "static"} and "person" not in session:
         return redirect("/sign-in", 303)
     return None
 
@@ -93,6 +102,7 @@ def sign_in() -> AnyResponse:
     if not person:
         return page("shelf/sign_in.html", 400, error=shelf.NO_NAME)
     session["person"] = person
+    session.notes.update(places.notes(request.headers.get("User-Agent"), "Flask"))
     return redirect("/", 303)
 
 
@@ -100,6 +110,25 @@ def sign_in() -> AnyResponse:
 def sign_out() -> AnyResponse:
     session.clear()
     return redirect("/sign-in", 303)
+
+
+@site.get("/signed-in")
+def signed_in() -> Response:
+    infos = current_sessions().sessions_for(session["person"], current=session)
+    return page("shelf/signed_in.html", **places.content(infos))
+
+
+@site.post("/signed-in")
+def sign_out_elsewhere() -> AnyResponse:
+    person, chosen = session["person"], request.form.get("session", "")
+    if chosen == places.EVERYWHERE:
+        current_sessions().revoke_user(person)
+        return sign_out()
+    if chosen == places.OTHERS:
+        ended = current_sessions().revoke_user(person, keep=session)
+        return back(places.told(ended), "/signed-in")
+    found = current_sessions().revoke(chosen, user=person)
+    return back(places.SIGNED_OUT if found else places.NOT_THERE, "/signed-in")
 
 
 @site.get("/")

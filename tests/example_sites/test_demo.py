@@ -23,6 +23,7 @@ from tests.redis_servers import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+UNSET = {"KVCORE_DEMO_STORE": "", "KVCORE_DEMO_SESSION_STORE": ""}
 URL = re.compile(r"http://127\.0\.0\.1:\d+/")
 
 
@@ -33,7 +34,7 @@ def running_demo(tmp_path: Path, **environment: str) -> Iterator[tuple[subproces
     demo = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "example_sites.demo"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path, "KVCORE_DEMO_STORE": "", **environment},
+        env={**os.environ, "PYTHONPATH": path, **UNSET, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -117,6 +118,16 @@ def test_the_demo_takes_another_store(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sessions_have_a_store_of_their_own(tmp_path: Path) -> None:
+    """If one is named; no picture lies there, and no session beside the pictures."""
+    folders = {"KVCORE_DEMO_STORE": "fs://pictures", "KVCORE_DEMO_SESSION_STORE": "fs://sessions"}
+    with running_demo(tmp_path, **folders) as (_, printed):
+        for url in URL.findall(printed):
+            assert RealSite(url).get("/").status == 200
+    assert not (tmp_path / "pictures").exists()
+    assert list((tmp_path / "sessions").iterdir())
+
+
 @pytest.fixture(params=["Redis", "S3", "Google"])
 def service(request: pytest.FixtureRequest) -> str:
     """The URL of an empty store on a server."""
@@ -132,7 +143,8 @@ def test_the_pictures_come_along(tmp_path: Path, service: str) -> None:
     """A folder, then `kvcore cp`, then a service: all three sites show what was there before."""
     with running_demo(tmp_path) as (_, printed):
         uploaded = [use(url) for url in URL.findall(printed)]
-    copy = ["-m", "kvcore.cli", "cp", "fs://build/demo", service, "--verify"]
+    pictures = ["--prefix", "shelf/"]  # and no sessions
+    copy = ["-m", "kvcore.cli", "cp", "fs://build/demo", service, "--verify", *pictures]
     said = subprocess.run(
         [sys.executable, *copy], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
@@ -148,4 +160,4 @@ def test_the_pictures_come_along(tmp_path: Path, service: str) -> None:
         for name in uploaded:  # they are Ann's there, too
             assert site.post("/delete", {"picture": name}).status == 303
     with store_from_url(service) as store:
-        assert store.keys() == []
+        assert store.keys("shelf/") == []

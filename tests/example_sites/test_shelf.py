@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from example_sites import shelf
-from example_sites.shelf import Picture
+from example_sites.shelf import Picture, places, settings
 
 SITES = Path(shelf.__file__).parent.parent
 
@@ -74,9 +74,40 @@ def test_new_keys_sort_by_time() -> None:
     assert re.fullmatch(r"shelf/pictures/[\d-]{22}-{id}{ext}", templates[0])
 
 
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36", "Chrome on Windows"),
+        (
+            "Mozilla/5.0 (Linux; Android 15) SamsungBrowser/28.0 Chrome/130.0 Mobile Safari/537.36",
+            "Samsung Internet on Android",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/26 Safari/605.1",
+            "Safari on Mac",
+        ),
+        ("Firefox/1", "Firefox"),
+        ("python-requests/2.32", "python-requests"),
+        ("x" * 99, "x" * 40),
+        ("\u202e", "An unknown browser"),
+        ("", "An unknown browser"),
+    ],
+)
+def test_browsers_are_called_as_people_call_them(agent: str, name: str) -> None:
+    """Though each also carries the names of others, and some carry anything."""
+    assert places.browser(agent) == name
+
+
 def test_the_examples_in_docstrings_run() -> None:
-    """What the shared module shows is what happens."""
-    assert doctest.testmod(shelf).failed == 0
+    """What the shared modules show is what happens."""
+    for module in (shelf, places, settings):
+        assert doctest.testmod(module).failed == 0
 
 
 def test_sites_use_public_names_only() -> None:

@@ -23,8 +23,8 @@ def shown_names(site: Site, path: str = "/") -> list[str]:
 
 
 def stored(site: Site) -> list[str]:
-    """Every key in the store."""
-    return sorted(site.store.with_keys("path").keys())
+    """The keys of all pictures and their records."""
+    return sorted(site.store.with_keys("path").keys("shelf/"))
 
 
 def answer_to(site: Site, data: bytes = PNG, name: str = "my cat.png", title: str = "") -> Answer:
