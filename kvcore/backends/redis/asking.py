@@ -7,8 +7,8 @@ from typing import Any
 
 from kvcore.backends.redis.clients import Client, Connector, connector_of
 from kvcore.backends.redis.errors import told
-from kvcore.backends.redis.links import Word
 from kvcore.backends.redis.objects import Answer
+from kvcore.backends.redis.packing import Word
 from kvcore.backends.redis.scripts import Script
 from kvcore.backends.redis.words import stat_of
 from kvcore.contract import Capabilities, CopyMixin, Stat, TimeToLiveMixin

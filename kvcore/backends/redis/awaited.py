@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from importlib import import_module
 from typing import Generic, NamedTuple, TypeVar
 
-from kvcore.backends.redis.links import Command, Errors
+from kvcore.backends.redis.links import Errors
 from kvcore.backends.redis.objects import Answer, Connection, Pool
-from kvcore.backends.redis.timing import Progress, pieces
+from kvcore.backends.redis.packing import Command, pack, pieces
+from kvcore.backends.redis.timing import Progress
 from kvcore.forking import tell_after_fork
 
 _T = TypeVar("_T")
@@ -167,6 +168,7 @@ class AwaitedLink:
 
     async def send(self, command: Command, *, reads: bool, since: float | None = None) -> Answer:
         """Send a command; returns the answer."""
+        packed = pack((command,))
 
         async def talk(made: _Pool, limit: asyncio.Timeout) -> Answer:
             may_retry = True
@@ -174,7 +176,7 @@ class AwaitedLink:
                 connection = await made.get_connection()
                 is_sent = False
                 try:
-                    await self._send(connection, connection.pack_command(*command), limit)
+                    await self._send(connection, packed, limit)
                     is_sent = True
                     answer = await connection.read_response()
                 except self.errors.refused:  # the whole answer
@@ -195,13 +197,14 @@ class AwaitedLink:
         self, commands: Sequence[Command], *, reads: bool, since: float | None = None
     ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
+        packed = pack(commands)
 
         async def talk(made: _Pool, limit: asyncio.Timeout) -> list[Answer]:
             may_retry = reads  # of what was sent in part, the first commands may have been run
             while True:
                 connection = await made.get_connection()
                 try:
-                    await self._send(connection, connection.pack_commands(commands), limit)
+                    await self._send(connection, packed, limit)
                     answers = [await self._answer(connection) for _ in commands]
                 except BaseException as error:
                     await self._give_up(made.pool, connection)
@@ -240,14 +243,12 @@ class AwaitedLink:
         progress: Progress | None = getattr(connection, "progress", None)
         if progress is not None:
             progress.watch(limit, self._deadline_secs)
-        parts = pieces(packed)
-        if parts is packed:
-            await connection.send_packed_command(packed)
-            return
-        for part in parts:
-            await connection.send_packed_command([part])
-            if progress is not None:
+        is_moving = False
+        for piece in pieces(packed):
+            if is_moving and progress is not None:
                 progress.moved()
+            await connection.send_packed_command([piece])
+            is_moving = True
 
     async def _release(self, pool: Pool, connection: Connection) -> None:
         progress: Progress | None = getattr(connection, "progress", None)

@@ -7,17 +7,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
 
 from kvcore.backends.redis import timing
 from kvcore.backends.redis.objects import Answer, AnyClient, Connection, Library, Node, Pool
+from kvcore.backends.redis.packing import Command, pack, pieces
 from kvcore.forking import tell_after_fork
-
-Word: TypeAlias = bytes | str
-"""A part of a command. No number: hiredis (3.5) takes the process down with it where a signal
-handler raises while it makes words of one.
-"""
-Command: TypeAlias = tuple[Word, ...]
 
 
 def getter_of(pool: Pool) -> Callable[[], Connection]:
@@ -148,17 +142,16 @@ class PoolLink(Link):
     ) -> Answer:
         """Send a command, do the work, return the answer."""
         pool, get_connection = self._pool or self._new_pool()
-        end = timing.begin(self._deadline_secs, since)
+        end, packed = timing.begin(self._deadline_secs, since), pack((command,))
         connection = get_connection()
         may_retry = True
         while True:
             is_sent = False
             try:
-                packed = timing.pieces(connection.pack_command(*command))
                 if timing.is_late(end, self._deadline_secs):
-                    timing.send_late(connection, packed, end)
+                    timing.send_late(connection, pieces(packed), end)
                 else:
-                    connection.send_packed_command(packed)
+                    connection.send_packed_command(pieces(packed))
                 is_sent = True
                 now, work = work, None  # once
                 if now is not None:
@@ -183,16 +176,15 @@ class PoolLink(Link):
     ) -> list[Answer]:
         """Send commands in one go; returns the answers, refusals among them as exceptions."""
         pool, get_connection = self._pool or self._new_pool()
-        end = timing.begin(self._deadline_secs, since)
+        end, packed = timing.begin(self._deadline_secs, since), pack(commands)
         connection = get_connection()
         may_retry = reads  # of what was sent in part, the first commands may have been run
         while True:
             try:
-                packed = timing.pieces(connection.pack_commands(commands))
                 if timing.is_late(end, self._deadline_secs):
-                    timing.send_late(connection, packed, end)
+                    timing.send_late(connection, pieces(packed), end)
                 else:
-                    connection.send_packed_command(packed)
+                    connection.send_packed_command(pieces(packed))
                 answers = [self._answer(connection) for _ in commands]
             except BaseException as error:
                 connection.disconnect()

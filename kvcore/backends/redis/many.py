@@ -8,9 +8,9 @@ from itertools import chain, islice
 
 from kvcore.backends.redis.asking import HASHED_BYTES, AskingStore
 from kvcore.backends.redis.errors import is_wrong_type, told
-from kvcore.backends.redis.links import Command
 from kvcore.backends.redis.listing import Found, pattern_of
 from kvcore.backends.redis.objects import Answer
+from kvcore.backends.redis.packing import Command
 from kvcore.backends.redis.scripts import STAT
 from kvcore.backends.redis.words import refusal_of, set_command, stat_of
 from kvcore.contract import Fetched, Stat, WriteOptions

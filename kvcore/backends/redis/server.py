@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kvcore.aio.native.bridge import can_wait, current_bridge
-from kvcore.backends.redis.links import Command, Errors, Link, Word
+from kvcore.backends.redis.links import Errors, Link
 from kvcore.backends.redis.objects import Answer, Node
+from kvcore.backends.redis.packing import Command, Word
 from kvcore.backends.redis.scripts import FETCH, Script, etag_of
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from kvcore.backends.redis.objects import Connection, reader_of, socket_of, writer_of
 
-_PIECE_BYTES = 256 * 1024
 _TOLERATED_SECS = 0.25  # what a call may be late by without its socket being told
 _PROGRESS_SECS = 0.05  # how exact the end of a call is that makes progress
 
@@ -47,8 +46,8 @@ def is_late(end: float, deadline_secs: float | None) -> bool:
     return deadline_secs is not None and (end - time.monotonic() < deadline_secs - _TOLERATED_SECS)
 
 
-def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end: float) -> None:
-    """Send what is packed and wait until the answer begins, both before the end.
+def send_late(connection: Connection, pieces: Iterable[bytes], end: float) -> None:
+    """Send a command and wait until the answer begins, both before the end.
 
     What is sent in pieces makes progress with each.
     """
@@ -56,7 +55,7 @@ def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end:
     assert sock is not None
     sock.settimeout(left_until(end))
     is_moving = False
-    for piece in packed:
+    for piece in pieces:
         if is_moving:
             sock.settimeout(patience)
             end = time.monotonic() + patience
@@ -65,32 +64,6 @@ def send_late(connection: Connection, packed: Iterable[bytes | memoryview], end:
     if not connection.can_read(left_until(end)):
         raise TimeoutError("no answer began")
     sock.settimeout(patience)
-
-
-def pieces(packed: Sequence[bytes]) -> Sequence[bytes] | Iterator[bytes]:
-    """What is packed, in pieces none of which takes long, as time-outs are for a piece.
-
-    There are few: each that is sent lets go of Python's lock, so that threads get in each other's
-    way.
-    """
-    size = sum(map(len, packed))
-    if size > _PIECE_BYTES:
-        return _cut(packed)
-    return packed if len(packed) == 1 else (b"".join(packed),)
-
-
-def _cut(packed: Sequence[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
-    size = 0
-    for item in packed:
-        for start in range(0, len(item), _PIECE_BYTES):
-            part = item if len(item) <= _PIECE_BYTES else item[start : start + _PIECE_BYTES]
-            if size + len(part) > _PIECE_BYTES:
-                yield b"".join(waiting)
-                waiting, size = [], 0
-            waiting.append(part)
-            size += len(part)
-    yield b"".join(waiting)
 
 
 class InTime:

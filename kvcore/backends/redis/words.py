@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kvcore.backends.redis.links import Command, Word
+from kvcore.backends.redis.packing import Command, Word
 from kvcore.contract import Stat, WriteOptions
 from kvcore.contract.values import expiring_in
 from kvcore.errors import KeyExists, PreconditionFailed

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kvcore import KvcoreError, store_from_url
-from kvcore.backends.redis.links import Command, PoolLink
+from kvcore.backends.redis.links import PoolLink
+from kvcore.backends.redis.packing import Command
 from tests.faults.proxy import Proxy
 from tests.redis_servers import HOST, RedisServer
 from tests.soak import count
