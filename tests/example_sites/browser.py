@@ -75,8 +75,12 @@ class Shelf:
         self.store.put(picture.record_key, picture.dump())
         return picture
 
+    def keys(self) -> list[str]:
+        """What is stored of pictures."""
+        return self.store.keys("shelf/")
+
     def clear(self) -> None:
-        """Nothing is stored."""
+        """Nothing is stored, and nobody is signed in."""
         self.store.delete_many(self.store.keys())
 
     def sign_in(self, page: Page, name: str = "Ann") -> None:
@@ -125,6 +129,17 @@ def assert_accessible(page: Page, *, only: list[str] | None = None) -> None:
     assert not found.response["violations"], f"{page.url}: {found.generate_report()}"
     unsure = [problem["id"] for problem in found.response["incomplete"]]
     assert not unsure, f"{page.url}: {unsure}"
+
+
+def assert_good(page: Page) -> None:
+    """Accessible, light or dark, and nothing scrolls sideways at 320, 360 and 1280 px."""
+    page.emulate_media(color_scheme="light")
+    assert_accessible(page)
+    page.emulate_media(color_scheme="dark")
+    assert_accessible(page, only=["color-contrast"])
+    for width in (320, 360, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert_fits(page)
 
 
 def tab_to(page: Page, wanted: Locator, *, most: int = 60) -> None:

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from example_sites import shelf as words
+from example_sites.shelf import places
 from tests.example_sites.browser import (
     MAX_BYTES,
     SITES,
     Shelf,
     assert_accessible,
     assert_fits,
+    assert_good,
     file,
     png,
     running_browser,
@@ -114,7 +117,7 @@ def test_from_sign_in_to_delete_by_keyboard(
     press("Enter")
     expect(page.get_by_role("status")).to_have_text(words.DELETED)
     expect(page.get_by_role("status")).to_be_focused()
-    assert shelf.store.keys() == []
+    assert shelf.keys() == []
     tab_to(page, page.get_by_role("button", name="Sign out"))
     press("Enter")
     page.wait_for_url(f"{shelf.url}/sign-in")
@@ -140,15 +143,7 @@ def test_every_page_fits_and_is_accessible(shelf: Shelf, page: Page) -> None:
         title = [long, "الخليج عند الفجر", "Cat"][number % 3]
         shelf.put(f"20260101-{number:06}-x.png", title, "W" * 40 if number % 2 else "Ann")
 
-    def check() -> None:
-        page.emulate_media(color_scheme="light")
-        assert_accessible(page)
-        page.emulate_media(color_scheme="dark")
-        assert_accessible(page, only=["color-contrast"])
-        for width in (320, 360, 1280):
-            page.set_viewport_size({"width": width, "height": 740})
-            assert_fits(page)
-
+    check = partial(assert_good, page)
     page.goto(shelf.url)
     check()
     page.get_by_label("Your name").fill("\u00ad")  # a soft hyphen is no name
@@ -173,7 +168,7 @@ def test_every_page_fits_and_is_accessible(shelf: Shelf, page: Page) -> None:
     expect(page.get_by_role("heading")).to_have_text(words.NOT_FOUND)
     check()
     shelf.clear()
-    page.goto(shelf.url)
+    shelf.sign_in(page)
     expect(page.get_by_text("Nothing yet")).to_be_visible()
     check()
 
@@ -208,7 +203,7 @@ def test_too_large_and_wrong_type_are_told_before_sending(shelf: Shelf, page: Pa
     page.get_by_label("Picture").set_input_files(file(png()))
     expect(page.locator(".problem")).to_be_hidden()
     assert "POST" not in posts
-    assert shelf.store.keys() == []
+    assert shelf.keys() == []
 
 
 def test_what_only_the_bytes_tell_is_told_by_the_site(shelf: Shelf, page: Page) -> None:
@@ -220,7 +215,7 @@ def test_what_only_the_bytes_tell_is_told_by_the_site(shelf: Shelf, page: Page) 
     expect(page.get_by_role("alert")).to_have_text(words.NOT_A_PICTURE)
     expect(page.get_by_label("Picture")).to_be_focused()
     expect(page.get_by_label("Title")).to_have_value("Nap time")
-    assert shelf.store.keys() == []
+    assert shelf.keys() == []
     page.get_by_label("Picture").set_input_files(file(png()))  # the page goes on working
     page.get_by_role("button", name="Put it on the shelf").click()
     expect(page.get_by_role("link", name="Nap time")).to_be_visible()
@@ -247,7 +242,7 @@ def test_without_scripts_the_site_tells(
     plain.get_by_role("button", name="Put it on the shelf").click()
     expect(plain.get_by_role("alert")).to_contain_text(text)
     expect(plain.get_by_label("Picture")).to_be_focused()
-    assert shelf.store.keys() == []
+    assert shelf.keys() == []
 
 
 def test_progress_is_shown_and_can_be_cancelled(shelf: Shelf, page: Page) -> None:
@@ -268,7 +263,7 @@ def test_progress_is_shown_and_can_be_cancelled(shelf: Shelf, page: Page) -> Non
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Cancelled. Nothing was stored.")
     expect(bar).to_be_hidden()
-    assert within(1, lambda: shelf.store.keys() == [])
+    assert within(1, lambda: shelf.keys() == [])
 
 
 def test_a_site_that_went_away_is_told(shelf: Shelf, page: Page) -> None:
@@ -290,3 +285,64 @@ def test_another_s_picture_has_no_delete(shelf: Shelf, page: Page) -> None:
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") == 160
     assert page.get_by_text("Delete").count() == 0
+
+
+WIRED = pytest.mark.parametrize("running", ["flask"], indirect=True)
+
+
+@WIRED
+def test_where_am_i_signed_in(shelf: Shelf, browser: Browser) -> None:
+    """Each browser is listed; one ends another by keyboard, without scripts, then all."""
+    contexts = [
+        browser.new_context(viewport=PHONE, user_agent=agent, java_script_enabled=False)
+        for agent in ("Mozilla/5.0 (Android 15; Mobile) Firefox/140.0", None, None)
+    ]
+    phone, laptop, tablet = pages = [context.new_page() for context in contexts]
+    for page in pages:
+        shelf.sign_in(page)
+
+    tab_to(laptop, laptop.get_by_role("link", name="Where you are signed in"))
+    laptop.keyboard.press("Enter")
+    laptop.wait_for_url(f"{shelf.url}/signed-in")
+    expect(laptop.get_by_role("heading", level=2)).to_have_count(3)
+    expect(laptop.get_by_role("listitem").first).to_contain_text("This one")
+    tab_to(laptop, laptop.get_by_role("button", name="Sign out Firefox on Android"))
+    laptop.keyboard.press("Enter")
+    expect(laptop.get_by_role("status")).to_have_text(places.SIGNED_OUT)
+    expect(laptop.get_by_role("status")).to_be_focused()
+    expect(laptop.get_by_role("heading", level=2)).to_have_count(2)
+
+    phone.get_by_label("Title").fill("Nap time")  # on the page that is still open there
+    phone.get_by_label("Picture").set_input_files(file(png()))
+    phone.get_by_role("button", name="Put it on the shelf").click()
+    expect(phone.get_by_label("Your name")).to_be_visible()
+    assert shelf.keys() == []
+
+    elsewhere(laptop).click()
+    expect(laptop.get_by_role("status")).to_have_text(places.told(1))
+    assert elsewhere(laptop).count() == 0
+    tablet.reload()
+    expect(tablet.get_by_label("Your name")).to_be_visible()
+
+    laptop.get_by_role("button", name="Sign out everywhere").click()
+    laptop.wait_for_url(f"{shelf.url}/sign-in")
+    for context in contexts:
+        context.close()
+
+
+def elsewhere(page: Page) -> Locator:
+    return page.get_by_role("button", name="Sign out everywhere else")
+
+
+@WIRED
+def test_the_page_of_sessions_fits_and_is_accessible(
+    shelf: Shelf, browser: Browser, page: Page
+) -> None:
+    """With two of them, one of a browser that calls itself anything."""
+    context = browser.new_context(user_agent="W" * 60)
+    shelf.sign_in(context.new_page())
+    shelf.sign_in(page)
+    page.goto(f"{shelf.url}/signed-in")
+    expect(elsewhere(page)).to_be_visible()
+    assert_good(page)
+    context.close()
