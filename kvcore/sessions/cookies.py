@@ -99,8 +99,10 @@ def sent_cookie(header: str | None, name: str) -> str | None:
         return None
     for pair in header.split(";"):
         found, _, value = pair.partition("=")
-        if found.strip() == name:
-            return value.strip()
+        # Of blanks only these (RFC 6265, section 5.4): with another one before it a name has no
+        # prefix for browsers, so a page of another host may set "\xa0__Host-session".
+        if found.strip(" \t") == name:
+            return value.strip(" \t")
     return None
 
 

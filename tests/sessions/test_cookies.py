@@ -123,6 +123,9 @@ def test_a_cookie_is_for_no_shared_cache(before: str | None, after: str) -> None
         ("a=sid=abc", None),
         ("sid=a=b", "a=b"),
         (";;=;sid=abc", "abc"),
+        ("\tsid\t=\tabc", "abc"),
+        *((f"{blank}sid=abc", None) for blank in "\xa0\x85\x1f\x0b\u2000\u3000"),
+        ("sid\xa0=abc; sid=def", "def"),
     ],
 )
 def test_the_cookie_that_was_sent(header: str | None, value: str | None) -> None:
