@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from kvcore.errors import SessionNotLoaded as SessionNotLoaded
     from kvcore.errors import SessionNotSerializable as SessionNotSerializable
     from kvcore.errors import SessionTooLarge as SessionTooLarge
+    from kvcore.errors import SessionTooLate as SessionTooLate
     from kvcore.errors import SessionUnavailable as SessionUnavailable
     from kvcore.errors import StoreError as StoreError
     from kvcore.errors import StoreTimeout as StoreTimeout
@@ -170,6 +171,7 @@ _HOMES = {
         "SessionNotLoaded",
         "SessionNotSerializable",
         "SessionTooLarge",
+        "SessionTooLate",
         "SessionUnavailable",
         "StoreError",
         "StoreTimeout",

@@ -20,6 +20,7 @@
     │   ├── SessionTooLarge    (ValueError)        it would have more than max_bytes
     │   ├── SessionNotSerializable (TypeError)     it holds what cannot be stored
     │   ├── SessionNotLoaded   (RuntimeError)      its load has to be awaited first
+    │   ├── SessionTooLate     (RuntimeError)      its cookie cannot be sent any more
     │   └── SessionUnavailable (StoreError)        its store failed, so it takes nothing
     ├── VerificationError                          a value was changed behind our back
     ├── ConfigError            (ValueError)        a URL, option or settings entry is wrong
@@ -209,6 +210,10 @@ class SessionNotSerializable(SessionError, TypeError):
 
 class SessionNotLoaded(SessionError, RuntimeError):
     """The session was used before its load was awaited."""
+
+
+class SessionTooLate(SessionError, RuntimeError):
+    """The session needs a cookie that cannot be sent any more: its response has begun."""
 
 
 class SessionUnavailable(SessionError, StoreError):

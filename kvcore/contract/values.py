@@ -203,6 +203,9 @@ class Capabilities(NamedTuple):
     """`async_store` needs no threads for this stack."""
     fast: bool = False
     """Small values take microseconds and never wait for disk or network."""
+    local: bool = False
+    """Values lie on this machine: a small one is read in well under a millisecond as a rule, and
+    `with_deadline` keeps its word, so that even an event loop may wait for it."""
 
     @property
     def takes_options(self) -> bool:

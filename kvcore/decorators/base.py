@@ -64,10 +64,18 @@ class StoreDecorator(KeyValueStore):
 
     def with_keys(self, keys: str | KeySpace) -> Self:
         """A view of this stack around an inner store that takes other keys."""
+        return self._around(self._inner.with_keys(keys))
+
+    def with_deadline(self, secs: float) -> Self:
+        """A view of this stack around the inner store's view."""
+        inner = self._inner.with_deadline(secs)
+        return self if inner is self._inner else self._around(inner)
+
+    def _around(self, inner: KeyValueStore) -> Self:
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
-        view._inner = self._inner.with_keys(keys)
-        view._use_keyspace(view._outer_space(view._inner.keyspace))
+        view._inner = inner
+        view._use_keyspace(view._outer_space(inner.keyspace))
         return view
 
     @property

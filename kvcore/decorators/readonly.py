@@ -59,4 +59,5 @@ def _reading_only(inside: Capabilities) -> Capabilities:
         local_path=inside.local_path,
         native_async=inside.native_async,
         fast=inside.fast,
+        local=inside.local,
     )

@@ -27,6 +27,7 @@ from kvcore.sessions.events import log as log
 from kvcore.sessions.ids import SignedIds as SignedIds
 from kvcore.sessions.ids import handle_of as handle_of
 from kvcore.sessions.merging import merge as merge
+from kvcore.sessions.policy import SessionOptions as SessionOptions
 from kvcore.sessions.policy import SessionPolicy as SessionPolicy
 from kvcore.sessions.saving import Saved as Saved
 from kvcore.sessions.serializing import Serializer as Serializer
@@ -36,3 +37,6 @@ from kvcore.sessions.sessions import AsyncSessions as AsyncSessions
 from kvcore.sessions.sessions import Ids as Ids
 from kvcore.sessions.sessions import Sessions as Sessions
 from kvcore.sessions.users import SessionInfo as SessionInfo
+from kvcore.sessions.visits import LoadMode as LoadMode
+from kvcore.sessions.visits import Visits as Visits
+from kvcore.sessions.visits import VisitSession as VisitSession

@@ -5,11 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from kvcore.errors import ConfigError
 
 _DAY_SECS = 86_400.0
+
+
+class SessionOptions(TypedDict, total=False):
+    """The fields of `SessionPolicy`, for those who take them as arguments of their own."""
+
+    idle_secs: float
+    absolute_secs: float | None
+    refresh_secs: float
+    watch: tuple[str, ...]
+    user_keys: tuple[str, ...]
+    max_bytes: int
+    on_store_error: Literal["raise", "empty"]
+    prefix: str
+    merge_tries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,7 @@ class Saving:
         content: dict[str, Any],
         idle_secs: float | None,
     ) -> Saved:
+        session._check_not_sealed()
         stored = await self._store_new(store, self._record(content, session._notes, idle_secs))
         session._adopt(stored, content)
         self._tell(SessionCreated(stored.found.handle))
@@ -279,6 +280,7 @@ class _Update:
 
     async def _rotate(self, grace_secs: float) -> Saved:
         """Save under a new id, then let the old one die; if it is dead, so is the new one."""
+        self._session._check_not_sealed()
         old = self._stored.found
         record = self._record(self._mine, old.record)
         new = await self._saving._store_new(self._store, record)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from kvcore.errors import SessionUnavailable, StoreError
+from kvcore.errors import SessionTooLate, SessionUnavailable, StoreError
 from kvcore.sessions.shelf import Found
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None), bytes, datetime, UUID})
@@ -44,6 +44,7 @@ class Session(MutableMapping[str, Any]):
         self._regenerate = False
         self._grace_secs = 0.0
         self._failure: StoreError | None = None
+        self._sealed = False
 
     # What is set by who loads and saves
 
@@ -75,6 +76,13 @@ class Session(MutableMapping[str, Any]):
             ) from self._failure
         self._changeable = True
         return content
+
+    def _check_not_sealed(self) -> None:
+        if self._sealed:
+            raise SessionTooLate(
+                "the response has begun, and this needs a cookie that cannot be sent any more:"
+                " begin a session, log in and regenerate() before"
+            )
 
     def _lend(self, value: Any) -> Any:  # noqa: ANN401  # whatever was stored
         """What is given out may be changed out there, unless it is of a type that cannot."""
@@ -137,6 +145,13 @@ class Session(MutableMapping[str, Any]):
 
     # What ends or renames it
 
+    def seal(self) -> None:
+        """No cookie can be sent from now on: what would need one raises `SessionTooLate`.
+
+        A session that its visitor has the cookie of still takes values, and can be ended.
+        """
+        self._sealed = True
+
     def clear(self) -> None:
         """Forget everything, also what other requests are writing at this moment."""
         self._writable().clear()
@@ -158,6 +173,7 @@ class Session(MutableMapping[str, Any]):
         it. When who is logged in changes, there is no grace.
         """
         self._writable()
+        self._check_not_sealed()
         self._regenerate = True
         self._grace_secs = grace_secs
 
@@ -167,7 +183,10 @@ class Session(MutableMapping[str, Any]):
         return self._lend(self._ready()[key])
 
     def __setitem__(self, key: str, value: object) -> None:
-        self._writable()[key] = value
+        content = self._writable()
+        if self._stored is None:
+            self._check_not_sealed()
+        content[key] = value
 
     def __delitem__(self, key: str) -> None:
         del self._writable()[key]

@@ -260,8 +260,12 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
         """The session of whoever sent this cookie, not loaded yet."""
         return kind(cookie, self._begin_or_refuse)
 
+    def begin(self, session: Session) -> bool:
+        """Without a cookie of ours a session begins, and need not be loaded; whether that is so."""
+        return self._loading.begin(session) is None
+
     def _begin_or_refuse(self, session: Session) -> None:
-        if self._loading.begin(session) is not None:
+        if not self.begin(session):
             raise SessionNotLoaded(
                 "this session is not loaded yet: await its load before the first touch"
             )

@@ -69,7 +69,7 @@ READING = {
     *("get", "fetch", "get_range", "get_file", "open", "stat", "keys", "iter_keys", "iter_stats"),
     *("iter_prefixes", "get_many", "url_for", "local_path"),
 }
-NEITHER = {"capabilities", "close", "keyspace", "ttl_support", "with_keys"}
+NEITHER = {"capabilities", "close", "keyspace", "ttl_support", "with_deadline", "with_keys"}
 
 STACKS: dict[str, Callable[[KeyValueStore], KeyValueStore]] = {
     "alone": ReadOnlyDecorator,

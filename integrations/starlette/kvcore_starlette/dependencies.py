@@ -1,11 +1,13 @@
-"""`NamedStore`: a store as a dependency of FastAPI, which this module does without."""
+"""What FastAPI's endpoints depend on; this module does without FastAPI."""
 
 # No postponed annotations: FastAPI cannot look them up in an object that is called.
 
 from starlette.requests import HTTPConnection
 
 from kvcore import AsyncKeyValueStore
+from kvcore.sessions import VisitSession as KVSession
 from kvcore_starlette.middleware import current_store
+from kvcore_starlette.sessions import current_session
 
 
 class NamedStore:
@@ -34,3 +36,8 @@ class NamedStore:
 
     def __repr__(self) -> str:
         return f"NamedStore({self.name!r})"
+
+
+async def loaded_session(connection: HTTPConnection) -> KVSession:
+    """A dependency: the session, read from the store if that was not done; see `SessionDep`."""
+    return await current_session(connection).load()

@@ -87,6 +87,7 @@ class FilesystemStore(UrlMixin, CopyMixin):
         delete_if_match=True,
         pinned_reads=True,
         local_path=True,
+        local=True,
     )
     _recipe = urls.FS
     _folder_class: type[Folder] = _platform_folder()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from kvcore.backends.redis.clients import Client, Connector, connector_of
 from kvcore.backends.redis.errors import told
@@ -29,7 +29,9 @@ class AskingStore(TimeToLiveMixin, CopyMixin):
         self._connector = redis if isinstance(redis, Connector) else connector_of(redis)
         self._server = self._connector.server
         self._declared = self._declared._replace(
-            copy=not self._server.is_spread, native_async=self._server.can_wait
+            copy=not self._server.is_spread,
+            native_async=self._server.can_wait,
+            local=self._connector.is_local and not self._server.is_spread,
         )
         self._use_keyspace(self._space(keys))
 
@@ -93,8 +95,17 @@ class AskingStore(TimeToLiveMixin, CopyMixin):
 
     # Life
 
+    def with_deadline(self, secs: float) -> Self:
+        """A view of this store, with connections of its own, whose calls end within ``secs``."""
+        connector = self._connector.with_deadline(secs)
+        if connector is self._connector:
+            return self
+        view = object.__new__(type(self))
+        view.__setstate__({**self.__getstate__(), "_connector": connector})
+        return view
+
     def _close(self) -> None:
-        self._server.close()
+        self._connector.close()
 
     def _place(self) -> tuple[object, str]:
         # One server has many addresses: names, numbers, sockets, users.

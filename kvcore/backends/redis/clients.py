@@ -5,6 +5,7 @@ redis-py is imported here alone, when a store is made.
 
 from __future__ import annotations
 
+import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EXTRA = "redis"
 
 _UNLIMITED = 2**31
+_SOON_SECS = 1.0  # what an event loop may be kept waiting where a local server hangs
 
 
 class Client(Protocol):
@@ -42,9 +44,20 @@ class Connector(ABC):
     db: int
     """The number of the database."""
 
+    is_local: bool = False
+    """Whether the server is on this machine, and a call there can be given a short deadline."""
+
     @abstractmethod
     def address(self) -> tuple[str, str, dict[str, str]]:
         """Scheme, address and options of the URL, without secrets."""
+
+    def with_deadline(self, secs: float) -> Connector:
+        """The same, with calls that end within ``secs`` if they did not."""
+        return self
+
+    def close(self) -> None:
+        """Close what was opened here; it may be used again."""
+        self.server.close()
 
     def url(self, keys: str, ttl_secs: TtlSecs) -> str:
         """The URL of a store, for its ``repr``."""
@@ -85,7 +98,9 @@ class Configured(Connector):
         if settings.username is not None and settings.password is None:
             raise ConfigError("the user has no password: give both")
         self._settings = settings
+        self._quicker: dict[float, Configured] = {}
         self.db: int = settings.db
+        self.is_local: bool = bool(settings.path) or _is_loopback(settings.host)
         library = load_library("redis", f"kvcore[{EXTRA}]")
         errors = Errors(library)
         self.server: Server = Server(
@@ -95,6 +110,21 @@ class Configured(Connector):
 
     def __reduce__(self) -> tuple[type[Configured], tuple[Settings]]:
         return Configured, (self._settings,)
+
+    def with_deadline(self, secs: float) -> Configured:
+        """The same server, by a pool of its own: time-outs belong to connections."""
+        given = self._settings
+        if given.deadline <= secs:
+            return self
+        return self._quicker.setdefault(secs, Configured(given._replace(deadline=secs)))
+
+    def close(self) -> None:
+        """Close all connections, those of the quicker ones as well."""
+        try:
+            super().close()
+        finally:
+            for quicker in list(self._quicker.values()):
+                quicker.close()
 
     def _awaited_link(self, errors: Errors) -> AwaitedLink | None:
         if not twins.can_wait():
@@ -197,6 +227,13 @@ class Given(Connector):
             link = ClientLink(errors, client)
         self._options = twins.options_of(client)
         self.db: int = self._options.get("db", 0) or 0
+        host, secs = self._options.get("host"), twins.time_out_of(client, library)
+        self.is_local: bool = (
+            ("path" in self._options or (isinstance(host, str) and _is_loopback(host)))
+            # its time-outs are its own
+            and secs is not None
+            and secs <= _SOON_SECS
+        )
         self.server: Server = Server(link, twins.awaited_link(client, library, errors, link))
 
     def __reduce__(self) -> NoReturn:
@@ -235,6 +272,10 @@ def connector_of(client: AnyClient) -> Given:
             stacklevel=3,
         )
     return connector
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None
 
 
 def _library_of(client: object) -> Library:
