@@ -26,6 +26,7 @@ from kvcore.sessions.events import SessionUnreadable as SessionUnreadable
 from kvcore.sessions.events import log as log
 from kvcore.sessions.ids import SignedIds as SignedIds
 from kvcore.sessions.ids import handle_of as handle_of
+from kvcore.sessions.literal import LiteralSession as LiteralSession
 from kvcore.sessions.merging import merge as merge
 from kvcore.sessions.policy import SessionOptions as SessionOptions
 from kvcore.sessions.policy import SessionPolicy as SessionPolicy
@@ -34,8 +35,10 @@ from kvcore.sessions.serializing import Serializer as Serializer
 from kvcore.sessions.serializing import TaggedJSON as TaggedJSON
 from kvcore.sessions.session import Session as Session
 from kvcore.sessions.sessions import AsyncSessions as AsyncSessions
+from kvcore.sessions.sessions import Handled as Handled
 from kvcore.sessions.sessions import Ids as Ids
 from kvcore.sessions.sessions import Sessions as Sessions
+from kvcore.sessions.settings import policy_from as policy_from
 from kvcore.sessions.users import SessionInfo as SessionInfo
 from kvcore.sessions.visits import LoadMode as LoadMode
 from kvcore.sessions.visits import Visits as Visits

@@ -35,6 +35,8 @@ class Record(NamedTuple):
     notes: dict[str, str] = {}  # never changed in place
     moved_to: str | None = None
     """The handle of the session that took the place of this one."""
+    listed: float = 0.0
+    """Until when the list of its user's sessions names it at least."""
 
     def encode(self) -> bytes:
         """The bytes that are stored."""
@@ -45,6 +47,8 @@ class Record(NamedTuple):
             rest["notes"] = dict(self.notes)
         if self.moved_to is not None:
             rest["moved_to"] = self.moved_to
+        if self.listed:
+            rest["listed"] = self.listed
         facts = f"{self.created!r} {self.seen!r} {self.expires!r} {_encode(rest) if rest else '{}'}"
         return b"%b%b\n%b" % (_FIRST_LINE, facts.encode(), self.content)
 
@@ -74,6 +78,7 @@ class Record(NamedTuple):
                 user=_text(facts.get("user")),
                 notes={str(key): str(note) for key, note in facts.get("notes", {}).items()},
                 moved_to=_text(facts.get("moved_to")),
+                listed=float(facts.get("listed", 0.0)),
             )
         except (TypeError, AttributeError, RecursionError) as error:
             raise ValueError("the facts of this session are not readable") from error

@@ -65,7 +65,7 @@ class Saving:
             return TOUCHED if session._touched else UNTOUCHED
         stored = session._stored
         if stored is None:
-            return None if session._content else TOUCHED
+            return None if session._content or session.literal else TOUCHED
         if session._changeable or self.put_off_until(stored.found, idle_secs) is not None:
             return None
         return Saved(touched=True, id=stored.id)
@@ -120,11 +120,27 @@ class Saving:
             notes={str(name): str(note) for name, note in notes.items()},
         )
 
-    async def _store_new(self, store: AsyncKeyValueStore, record: Record) -> Stored:
-        session_id = self._new_id()
+    async def _listed(
+        self, store: AsyncKeyValueStore, handle: str, record: Record, of: Record | None = None
+    ) -> Record:
+        """A version whose session its user's list names; listed first, or who revokes misses it.
+
+        The list is told some time ahead, so that not each version ``of`` another needs it.
+        """
+        if record.user is None:
+            return record
+        if of is not None and of.user == record.user and record.expires <= of.listed:
+            return record._replace(listed=of.listed)
+        until = record.expires + max(record.expires - record.seen, 0.0) / 4
+        await self._users.keep(store, record.user, handle, until)
+        return record._replace(listed=until)
+
+    async def _store_new(
+        self, store: AsyncKeyValueStore, record: Record, session_id: str | None = None
+    ) -> Stored:
+        session_id = self._new_id() if session_id is None else session_id
         handle = handle_of(session_id)
-        if record.user is not None:  # listed first: who revokes all must not miss it
-            await self._users.keep(store, record.user, handle, record.expires)
+        record = await self._listed(store, handle, record)
         await self._shelf.create(store, handle, record)
         return Stored(session_id, Found(handle, record, record.expires))
 
@@ -136,7 +152,8 @@ class Saving:
         idle_secs: float | None,
     ) -> Saved:
         session._check_not_sealed()
-        stored = await self._store_new(store, self._record(content, session._notes, idle_secs))
+        record = self._record(content, session._notes, idle_secs)
+        stored = await self._store_new(store, record, session._wanted_id)
         session._adopt(stored, content)
         self._tell(SessionCreated(stored.found.handle))
         return Saved(touched=True, id=stored.id, issued=True)
@@ -179,16 +196,17 @@ class _Update:
         policy = self._shelf.policy
         self._data = self._serializer.dumps(self._mine)
         if self._data == record.content:
-            if not session._regenerate and session._notes == record.notes:
+            asked = session.literal or session._regenerate
+            if not asked and session._notes == record.notes:
                 return await self._put_off()
             self._base = self._mine
         else:
             self._base = self._serializer.loads(record.content)
-        if not self._mine and session._cleared:
+        if not self._kept(self._mine) and session._cleared:
             await self._saving._end(self._store, session, self._stored.found)
             return Saved(touched=True, ended=True)
         changed_hands = policy.watched(self._base) != policy.watched(self._mine)
-        if self._mine and (session._regenerate or changed_hands):
+        if self._kept(self._mine) and (session._regenerate or changed_hands):
             return await self._rotate(0.0 if changed_hands else session._grace_secs)
         return await self._swap()
 
@@ -198,6 +216,10 @@ class _Update:
         notes = of.notes if mine == base else mine
         data = self._data if content is self._mine else None
         return self._saving._record(content, notes, self._idle_secs, of, data)
+
+    def _kept(self, content: dict[str, Any]) -> bool:
+        """Whether there is to be a session with this content."""
+        return bool(content) or self._session.literal
 
     def _merged(self, current: Found) -> dict[str, Any]:
         if self._session._cleared:
@@ -253,26 +275,33 @@ class _Update:
                     found = changed.current
                     content = self._merged(found)
             self._saving._tell(SessionConflict(found.handle))
-            record = self._record(content, found.record)
+            record = await self._next(found, content)
             await self._shelf.overwrite(self._store, found.handle, record)
         except Changed:
             return self._lost()
-        return self._adopt(found._replace(record=record, expires=record.expires), content)
+        return await self._adopt(found, record, content)
 
     async def _try_swap(self, found: Found, content: dict[str, Any]) -> Saved:
-        if not content:
+        if not self._kept(content):
             await self._shelf.remove(self._store, found)
             await self._saving._delist(self._store, found)
             self._session._stored = None
             self._saving._tell(SessionEnded(found.handle))
             return Saved(touched=True, ended=True)
-        record = self._record(content, found.record)
+        record = await self._next(found, content)
         await self._shelf.replace(self._store, found, record)
-        return self._adopt(found._replace(record=record, expires=record.expires), content)
+        return await self._adopt(found, record, content)
 
-    def _adopt(self, found: Found, content: dict[str, Any]) -> Saved:
+    async def _next(self, found: Found, content: dict[str, Any]) -> Record:
+        record = self._record(content, found.record)
+        return await self._saving._listed(self._store, found.handle, record, found.record)
+
+    async def _adopt(self, found: Found, record: Record, content: dict[str, Any]) -> Saved:
+        if found.record.user != record.user:
+            await self._saving._delist(self._store, found)
         followed = found.handle != self._stored.found.handle
-        stored = Stored(None if followed else self._stored.id, found._replace(etag=None))
+        found = found._replace(record=record, expires=record.expires, etag=None)
+        stored = Stored(None if followed else self._stored.id, found)
         self._session._adopt(stored, content)
         return Saved(touched=True, id=stored.id, renewed=True)
 
@@ -315,7 +344,8 @@ class _Update:
                 raise Changed(None)
             else:  # who logs in needs no older session, and gets nothing that was in it
                 content, _ = changes(self._base, self._mine, self._serializer)
-            record = self._record(content, old.record)
+            merged = self._record(content, old.record)
+            record = await self._saving._listed(store, new_handle, merged, record)
             await shelf.overwrite(store, new_handle, record)
             if current is None:
                 return record, content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from kvcore.errors import SessionTooLate, SessionUnavailable, StoreError
@@ -30,6 +30,8 @@ class Session(MutableMapping[str, Any]):
     """
 
     accessed = False  # Flask sets it when it hands the session out; a touch is another thing
+    literal: ClassVar[bool] = False
+    """Whether it is saved as told, even if it is empty or nothing changed: `LiteralSession`."""
 
     def __init__(self, cookie: str | None, load: Callable[[Session], None]) -> None:
         self._cookie = cookie  # as it came, not checked yet
@@ -43,6 +45,7 @@ class Session(MutableMapping[str, Any]):
         self._destroyed = False
         self._regenerate = False
         self._grace_secs = 0.0
+        self._wanted_id: str | None = None
         self._failure: StoreError | None = None
         self._sealed = False
 
@@ -60,6 +63,7 @@ class Session(MutableMapping[str, Any]):
         self._stored = stored
         self._notes = stored.found.record.notes.copy()
         self._cleared = self._destroyed = self._regenerate = False
+        self._wanted_id = None
 
     def _ready(self) -> dict[str, Any]:
         self._touched = True

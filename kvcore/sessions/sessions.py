@@ -61,6 +61,15 @@ class Ids(Protocol):
         ...
 
 
+class Handled(Protocol):
+    """A `Session`, or what a framework has in its place."""
+
+    @property
+    def handle(self) -> str | None:
+        """What lists call it; ``None`` until it is saved."""
+        ...
+
+
 class _Sessions(Generic[_Store]):
     def __init__(
         self,
@@ -115,7 +124,7 @@ class _Sessions(Generic[_Store]):
         return self.ids.cookie_for(session_id)
 
     async def _sessions_for(
-        self, store: AsyncKeyValueStore, user: str, current: Session | None
+        self, store: AsyncKeyValueStore, user: str, current: Handled | None
     ) -> list[SessionInfo]:
         handle = None if current is None else current.handle
         return await self._users.infos(store, user, handle)
@@ -132,7 +141,7 @@ class _Sessions(Generic[_Store]):
         self._shelf.tell(SessionRevoked(found.handle))
         return True
 
-    async def _revoke_user(self, store: AsyncKeyValueStore, user: str, keep: Session | None) -> int:
+    async def _revoke_user(self, store: AsyncKeyValueStore, user: str, keep: Handled | None) -> int:
         return await self._users.revoke(store, user, None if keep is None else keep.handle)
 
     async def _list(self, store: AsyncKeyValueStore, limit: int) -> list[SessionInfo]:
@@ -223,7 +232,7 @@ class Sessions(_Sessions[KeyValueStore]):
             saved = run_inline(self._saving.save(self._inline, session, idle_secs))
         return self._signed(session, saved)
 
-    def sessions_for(self, user: str | int, *, current: Session | None = None) -> list[SessionInfo]:
+    def sessions_for(self, user: str | int, *, current: Handled | None = None) -> list[SessionInfo]:
         """The sessions of a user that are not over, the one last used first."""
         return run_inline(self._sessions_for(self._inline, str(user), current))
 
@@ -232,7 +241,7 @@ class Sessions(_Sessions[KeyValueStore]):
         whose = None if user is None else str(user)
         return run_inline(self._revoke(self._inline, handle, whose))
 
-    def revoke_user(self, user: str | int, *, keep: Session | None = None) -> int:
+    def revoke_user(self, user: str | int, *, keep: Handled | None = None) -> int:
         """End all sessions of a user, but the one to keep; returns how many were listed."""
         return run_inline(self._revoke_user(self._inline, str(user), keep))
 
@@ -288,7 +297,7 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
         return self._signed(session, saved)
 
     async def sessions_for(
-        self, user: str | int, *, current: Session | None = None
+        self, user: str | int, *, current: Handled | None = None
     ) -> list[SessionInfo]:
         """As `Sessions.sessions_for`."""
         return await self._sessions_for(self.store, str(user), current)
@@ -297,7 +306,7 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
         """As `Sessions.revoke`."""
         return await self._revoke(self.store, handle, None if user is None else str(user))
 
-    async def revoke_user(self, user: str | int, *, keep: Session | None = None) -> int:
+    async def revoke_user(self, user: str | int, *, keep: Handled | None = None) -> int:
         """As `Sessions.revoke_user`."""
         return await self._revoke_user(self.store, str(user), keep)
 

@@ -87,7 +87,9 @@ class Shelf:
     def _unless_over(self, handle: str, record: Record, stat: Stat) -> Found | None:
         now, left_secs = self.clock(), stat.remaining_secs()
         expires = record.expires if left_secs is None else now + left_secs
-        if expires <= now or self.policy.latest(record.created) <= now:
+        # One that was over when it was written may be there for a moment, where values expire.
+        ended = record.expires <= record.seen
+        if ended or expires <= now or self.policy.latest(record.created) <= now:
             return None
         return Found(handle, record, expires, stat.etag, left_secs is not None)
 

@@ -219,3 +219,31 @@ def test_a_store_without_conditions_lists_as_well(bare: Application) -> None:
     assert len(bare.sessions.sessions_for("7")) == 1
     assert bare.sessions.revoke_user("7") == 1
     assert visitor.sees() == {}
+
+
+def test_a_session_that_is_only_written_stays_listed(make: Maker) -> None:
+    """However long: who signs out everywhere must not miss one that each request changed."""
+    application = make(idle_secs=1000)
+    visitor = login(application, "7")
+    application.calls()
+    index_writes = 0
+    for number in range(30):
+        application.clock.advance(50)
+        visitor.set(number=number)
+        index_writes += len(application.calls()) - 2
+    assert index_writes <= 12  # a fetch and a put, now and then
+    assert [info.user for info in application.sessions.sessions_for("7")] == ["7"]
+    assert application.sessions.revoke_user("7") == 1
+    assert visitor.sees() == {}
+
+
+def test_a_log_in_under_the_same_id_is_listed(make: Maker) -> None:
+    """Where the application wants no new ids, and changes its users at will."""
+    application = make(idle_secs=1000, watch=())
+    visitor = login(application, "7")
+    visitor.set(_user_id="8")
+    assert application.sessions.sessions_for("7") == []
+    assert application.sessions.revoke_user("7") == 0
+    assert visitor.sees()["_user_id"] == "8"
+    assert application.sessions.revoke_user("8") == 1
+    assert visitor.sees() == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from random import SystemRandom
 from typing import NamedTuple, TypeAlias, cast
 
@@ -25,6 +24,7 @@ from kvcore.sessions import (
     Serializer,
     SessionEvent,
     log,
+    policy_from,
     private,
     sent_cookie,
     varying,
@@ -284,20 +284,11 @@ def sessions_of(app: Flask | None) -> Sessions:
 
 def policy_of(app: Flask) -> SessionPolicy:
     """The policy that the app's config asks for. Raises `ConfigError`."""
-    options = app.config.get(POLICY, {})
-    if not isinstance(options, Mapping):
-        raise ConfigError(f"{POLICY} is a dict such as {{'absolute_secs': 86400}}")
-    if "idle_secs" in options:
-        raise ConfigError(f"instead of idle_secs in {POLICY} set PERMANENT_SESSION_LIFETIME")
-    known = SessionPolicy.__dataclass_fields__
-    for name in options:
-        if name not in known:
-            near = get_close_matches(str(name), known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
-            raise ConfigError(f"{POLICY} has no option {name!r}{hint}")
-    return SessionPolicy(
+    return policy_from(
+        app.config.get(POLICY, {}),
+        POLICY,
+        {"idle_secs": "PERMANENT_SESSION_LIFETIME"},
         idle_secs=app.permanent_session_lifetime.total_seconds(),
-        **options,
     )
 
 
