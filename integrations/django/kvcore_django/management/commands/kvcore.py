@@ -16,6 +16,7 @@ from django.core.management.base import (
 
 from kvcore import MissingDependency
 from kvcore.cli import command_line
+from kvcore_django.sessions import current_sessions
 from kvcore_django.stores import current_store
 
 
@@ -59,7 +60,7 @@ class Command(BaseCommand):
     def _run(self, arguments: list[str]) -> int:
         name = "manage.py kvcore"
         try:
-            group = command_line(current_store, name)
+            group = command_line(current_store, name, current_sessions)
         except MissingDependency as error:
             sys.stderr.write(f"kvcore: {error}\n")
             return 3
