@@ -36,7 +36,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     from kvcore.contract.values import Fetched
+
+    class _Where(TypedDict, total=False):
+        """What every error takes; one that tells more takes that, and hands these on."""
+
+        key: str | None
+        store: object
 
 
 class KvcoreError(Exception):
@@ -105,14 +113,9 @@ class PreconditionFailed(KvcoreError):
     """
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        key: str | None = None,
-        store: object = None,
-        current: Fetched | None = None,
+        self, message: str = "", *, current: Fetched | None = None, **where: Unpack[_Where]
     ) -> None:
-        super().__init__(message, key=key, store=store)
+        super().__init__(message, **where)
         self.current = current
 
 
@@ -143,11 +146,10 @@ class PartialFailure(StoreError):
         self,
         message: str = "",
         *,
-        key: str | None = None,
-        store: object = None,
         errors: Mapping[str, KvcoreError] | None = None,
+        **where: Unpack[_Where],
     ) -> None:
-        super().__init__(message, key=key, store=store)
+        super().__init__(message, **where)
         self.errors: dict[str, KvcoreError] = dict(errors or {})
 
 
@@ -159,14 +161,9 @@ class UploadTooLarge(UploadRefused):
     """The upload has more than ``max_bytes`` bytes; how many more is not known."""
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        key: str | None = None,
-        store: object = None,
-        max_bytes: int | None = None,
+        self, message: str = "", *, max_bytes: int | None = None, **where: Unpack[_Where]
     ) -> None:
-        super().__init__(message, key=key, store=store)
+        super().__init__(message, **where)
         self.max_bytes = max_bytes
 
 
@@ -174,14 +171,9 @@ class UploadTypeRefused(UploadRefused):
     """The upload is of ``content_type``, as its bytes tell, and that is not wanted here."""
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        key: str | None = None,
-        store: object = None,
-        content_type: str | None = None,
+        self, message: str = "", *, content_type: str | None = None, **where: Unpack[_Where]
     ) -> None:
-        super().__init__(message, key=key, store=store)
+        super().__init__(message, **where)
         self.content_type = content_type
 
 
@@ -193,14 +185,9 @@ class SessionTooLarge(SessionError, ValueError):
     """The session would have more than ``max_bytes`` bytes. It was not saved."""
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        key: str | None = None,
-        store: object = None,
-        max_bytes: int | None = None,
+        self, message: str = "", *, max_bytes: int | None = None, **where: Unpack[_Where]
     ) -> None:
-        super().__init__(message, key=key, store=store)
+        super().__init__(message, **where)
         self.max_bytes = max_bytes
 
 

@@ -1,6 +1,8 @@
 """The tree of errors: what each is besides, what it tells, how it travels."""
 
+import copy
 import pickle
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -111,18 +113,39 @@ def test_an_error_travels(error: type[KvcoreError]) -> None:
     told = error("what happened", key="key", store=DictStore({"secret": b"value"}))
     packed = pickle.dumps(told)
     assert b"secret" not in packed
-    copy = pickle.loads(packed)
-    assert type(copy) is error
-    assert (str(copy), copy.key, copy.store) == (str(told), "key", "<DictStore memory://>")
-    assert pickle.loads(pickle.dumps(copy)).store == copy.store
+    again = pickle.loads(packed)
+    assert type(again) is error
+    assert (str(again), again.key, again.store) == (str(told), "key", "<DictStore memory://>")
+    assert pickle.loads(pickle.dumps(again)).store == again.store
 
 
-def test_a_refusal_travels_with_the_value_found() -> None:
-    """``current`` is part of it."""
-    current = Fetched(b"value", Stat(5, etag="1"))
-    copy = pickle.loads(pickle.dumps(KeyExists(key="key", current=current)))
-    assert copy.current == current
-    assert PreconditionFailed().current is None
+TELLS: Mapping[type[KvcoreError], Mapping[str, object]] = {
+    PreconditionFailed: {"current": Fetched(b"value", Stat(5, etag="1"))},
+    KeyExists: {"current": Fetched(b"value", Stat(5, etag="1"))},
+    PartialFailure: {"errors": {}},
+    UploadTooLarge: {"max_bytes": 5},
+    UploadTypeRefused: {"content_type": "text/html"},
+    SessionTooLarge: {"max_bytes": 5},
+}
+"""What some errors tell besides."""
+
+
+@pytest.mark.parametrize(
+    "travel", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+@pytest.mark.parametrize("error", TELLS)
+def test_what_an_error_tells_besides_travels_with_it(
+    error: type[KvcoreError], travel: Callable[[KvcoreError], KvcoreError]
+) -> None:
+    """By pickle and as a copy; what nobody told is empty, and no other word is taken."""
+    ((name, value),) = TELLS[error].items()
+    told: KvcoreError = travel(error("message", key="key", store="<a store>", **TELLS[error]))  # type: ignore[arg-type]
+    assert type(told) is error
+    assert (told.message, told.key, told.store) == ("message", "key", "<a store>")
+    assert getattr(told, name) == value
+    assert not getattr(error(), name)
+    with pytest.raises(TypeError):
+        error("message", other=1)  # type: ignore[call-arg]
 
 
 def test_a_partial_failure_travels_with_its_errors() -> None:
@@ -130,8 +153,8 @@ def test_a_partial_failure_travels_with_its_errors() -> None:
     failed = {"a": StoreError("first", key="a"), "b": KeyNotFound(key="b")}
     told = PartialFailure("2 keys failed", errors=failed)
     failed.clear()
-    copy = pickle.loads(pickle.dumps(told))
-    assert {key: (type(error), error.key) for key, error in copy.errors.items()} == {
+    again = pickle.loads(pickle.dumps(told))
+    assert {key: (type(error), error.key) for key, error in again.errors.items()} == {
         "a": (StoreError, "a"),
         "b": (KeyNotFound, "b"),
     }
