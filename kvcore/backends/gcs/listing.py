@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kvcore.backends.gcs import errors
 from kvcore.backends.gcs.objects import Timeout
 from kvcore.backends.gcs.outcomes import Refused, stat_of
-from kvcore.contract import Stat
+from kvcore.backends.objects.listing import Page
 
 if TYPE_CHECKING:
     from kvcore.backends.gcs.link import Link
@@ -19,26 +19,15 @@ _NAMES = "items(name),prefixes,nextPageToken"
 _STATS = "items(name,size,generation,updated,contentType),prefixes,nextPageToken"
 
 
-class Page(NamedTuple):
-    """A part of a listing."""
-
-    items: Sequence[tuple[str, Stat | None]]
-    """Names, with their stats if those were asked for."""
-    prefixes: Sequence[str]
-    """The names of the others, each cut behind the delimiter."""
-
-
-def pages(
-    link: Link, store: object, prefix: str, *, stats: bool, delimiter: str | None
-) -> Iterator[Page]:
-    """The objects whose names begin with ``prefix``; with what their stats are made of, or not."""
+def pages(link: Link, store: object, whole: str, delimiter: str, *, stats: bool) -> Iterator[Page]:
+    """The objects whose names begin with ``whole``; with what their stats are made of, or not."""
     token: str | None = None
 
     def work(timeout: Timeout) -> tuple[Page, str | None]:
         found = link.client.list_blobs(
             link.bucket,
-            prefix=prefix or None,
-            delimiter=delimiter,
+            prefix=whole or None,
+            delimiter=delimiter or None,
             page_token=token,
             page_size=_PAGE,
             fields=_STATS if stats else _NAMES,
@@ -47,8 +36,10 @@ def pages(
         )
         found.item_to_value = _as_it_is  # a ``Blob`` would cost more than all the rest
         found.api_request = partial(_listed, found.api_request)
-        items = [(item["name"], stat_of(item) if stats else None) for item in next(found.pages)]
-        return Page(items, sorted(found.prefixes)), found.next_page_token
+        items = list(next(found.pages))
+        read = [stat_of(item) for item in items] if stats else []
+        names = [item["name"] for item in items]
+        return Page(names, sorted(found.prefixes), lambda: read), found.next_page_token
 
     while True:
         try:

@@ -15,9 +15,7 @@ import google_crc32c
 from kvcore.backends.gcs import errors
 from kvcore.backends.gcs.objects import Response, Timeout
 from kvcore.backends.gcs.outcomes import Refused
-from kvcore.backends.objects import Answer, ClientBody
-from kvcore.backends.objects.spans import Span
-from kvcore.backends.objects.whole import rest_of
+from kvcore.backends.objects import Answer, BehindTheEnd, ClientBody
 from kvcore.contract import Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError
 
@@ -32,10 +30,6 @@ _TOLERATED_SECS = 0.25
 # Without it what was stored compressed would come inflated, and of no known size:
 # https://cloud.google.com/storage/docs/transcoding
 _AS_STORED = {"Accept-Encoding": "gzip"}
-
-
-class BehindTheEnd(StoreError):
-    """A value has no byte where one was asked for."""
 
 
 class Media:
@@ -78,14 +72,6 @@ class Media:
             raise told from error
         _have_time(response, since, self._link.deadline_secs)
         return answer
-
-    def part(self, start: int, stop: int | None) -> bytes:
-        """The bytes from ``start`` to before ``stop``; none behind the end."""
-        try:
-            span = Span(self, start, stop)
-        except BehindTheEnd:
-            return b""
-        return rest_of(span)
 
     def _answer(self, response: Response) -> Answer:
         headers = response.headers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from kvcore.backends.gcs import signing
 from kvcore.backends.gcs.client import (
@@ -21,21 +21,18 @@ from kvcore.backends.gcs.objects import Client, Timeout
 from kvcore.backends.gcs.outcomes import Refused, generation_of, stat_of
 from kvcore.backends.gcs.place import Place
 from kvcore.backends.gcs.urls import OPTIONS, RECIPE, bucket_name
-from kvcore.backends.objects import copy_whole, open_reader, read_whole, type_of_key
-from kvcore.backends.objects.options import SURROGATE, check_arguments, shown
-from kvcore.backends.objects.parallel import call_each
+from kvcore.backends.objects import type_of_key
+from kvcore.backends.objects.listing import Page
+from kvcore.backends.objects.options import check_arguments, shown
 from kvcore.backends.objects.presigning import (
     EXPIRES_SECS,
     UNSIGNED,
     URL_METHODS,
-    PresigningStore,
 )
+from kvcore.backends.objects.store import ObjectStore
 from kvcore.contract import (
     PLAIN,
     Capabilities,
-    CopyMixin,
-    Fetched,
-    Reader,
     Stat,
     WriteOptions,
     Writer,
@@ -45,25 +42,20 @@ from kvcore.errors import (
     InvalidKey,
     KeyExists,
     KeyNotFound,
-    KvcoreError,
     PreconditionFailed,
     StoreError,
 )
-from kvcore.keys import KeySpace
-from kvcore.recipe import StoreRecipe, url_text
+from kvcore.recipe import StoreRecipe
 
 if TYPE_CHECKING:
     from kvcore.backends.gcs.media import Media
     from kvcore.backends.gcs.uploads import Target
 
-_T = TypeVar("_T")
-
 PART_BYTES = 8 * 1024 * 1024
-_AT_ONCE = 8  # threads for many values
 _UNKNOWN = "application/octet-stream"
 
 
-class GoogleCloudStore(PresigningStore, CopyMixin):
+class GoogleCloudStore(ObjectStore):
     """Keeps each value as an object of a bucket, under ``prefix`` and its key as they stand.
 
     ``client`` is a ``google.cloud.storage.Client``: it is never closed, and gets our time-outs.
@@ -73,6 +65,8 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
     Raises `ConfigError` for options that make no sense.
     """
 
+    _scheme = "gcs"
+    _threads = 8
     _recipe: ClassVar[StoreRecipe] = RECIPE
     _declared = Capabilities(
         if_absent=True,
@@ -119,7 +113,8 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
         check_arguments(bucket, prefix, given, bucket_name=bucket_name, options=OPTIONS)
         settings = Settings(**{name: given[name] for name in Settings._fields})
         place = Place(bucket, prefix, user_project, kms_key)
-        self._where = place
+        self._bucket = bucket
+        self._prefix = prefix
         self._connector: Connector
         if client is None:
             create_in = (location or "") if create_if_missing else None
@@ -152,44 +147,17 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
     # What goes to the service.
 
     def _name(self, key: str) -> str:
-        """The name of the object under a key."""
-        name = self._where.prefix + key
+        name = super()._name(key)
         if name in {".", ".."}:  # no object has such a name; its address would be that of others
             raise InvalidKey(f"{name!r} is not allowed as a name", key=key, store=self)
         return name
 
-    def _use_keyspace(self, space: KeySpace) -> None:
-        super()._use_keyspace(space.behind(self._where.prefix))
-
-    @classmethod
-    def _space(cls, name: str) -> KeySpace:
-        return KeySpace(name)
-
     # Reading
 
-    def _media(self, key: str) -> Media:
+    def _source(self, key: str) -> Media:
         return self._connector.link().media(self._name(key), key, self)
 
-    def _get(self, key: str) -> bytes:
-        return read_whole(self._media(key)).data
-
-    def _fetch(self, key: str) -> Fetched:
-        return read_whole(self._media(key))
-
-    def _open(self, key: str) -> Reader:
-        return open_reader(self._media(key))
-
-    def _get_file(self, key: str, file: IO[bytes]) -> None:
-        copy_whole(self._media(key), file)
-
-    def _get_range(self, key: str, start: int, length: int | None) -> bytes:
-        if length == 0:
-            self._stat(key)  # raises for a missing one
-            return b""
-        return self._media(key).part(start, None if length is None else start + length)
-
     def _found(self, key: str) -> Stat | None:
-        """What is known of a value, by one request; ``None`` if it is missing."""
         name = self._name(key)
         link = self._connector.link()
 
@@ -202,33 +170,6 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             return link.ask(key, self, work, reads=True)
         except Refused:
             return None
-
-    def _stat(self, key: str) -> Stat:
-        found = self._found(key)
-        if found is None:
-            raise KeyNotFound(key=key, store=self)
-        return found
-
-    def _has_key(self, key: str) -> bool:
-        return self._found(key) is not None
-
-    def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        return self._many(keys, self._get)
-
-    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
-        return self._many(keys, self._fetch)
-
-    def _many(self, keys: Iterable[str], get: Callable[[str], _T]) -> dict[str, _T]:
-        found, errors = self._each(keys, get)
-        for error in errors.values():
-            if not isinstance(error, KeyNotFound):
-                raise error
-        return found
-
-    def _each(
-        self, keys: Iterable[str], call: Callable[[str], _T]
-    ) -> tuple[dict[str, _T], dict[str, KvcoreError]]:
-        return call_each(keys, call, threads=_AT_ONCE, not_tried=self._not_tried)
 
     # Writing
 
@@ -262,13 +203,6 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             return super()._open_write(key, options)
         return self._target(key, options).writer()
 
-    def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
-        self._put_each({key: (data, options) for key, data in items.items()})
-
-    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
-        errors = self._each(items, lambda key: self._put(key, *items[key]))[1]
-        self._report(errors, "put")
-
     # Removing, copying
 
     def _delete(self, key: str) -> None:
@@ -300,9 +234,6 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
             return refusal
         return None
 
-    def _delete_many(self, keys: Iterable[str]) -> None:
-        self._report(self._each(keys, self._delete)[1], "deleted")
-
     def _copy(self, source: str, dest: str, *, if_absent: bool) -> None:
         self._rewrite(source, dest, None, if_absent=if_absent)
 
@@ -333,56 +264,19 @@ class GoogleCloudStore(PresigningStore, CopyMixin):
 
     # Listing
 
-    def iter_keys(self, prefix: str = "") -> Iterator[str]:
-        """Iterate over the keys that begin with ``prefix``, in the order of their bytes."""
-        start, space = len(self._where.prefix), self._keyspace
-        for page in self._pages(prefix, stats=False):
-            for name, _ in page.items:
-                key = name[start:]
-                if key in space:
-                    yield key
+    def _pages(self, whole: str, delimiter: str, *, stats: bool) -> Iterator[Page]:
+        return self._connector.link().pages(self, whole, delimiter, stats=stats)
 
-    def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        start, space = len(self._where.prefix), self._keyspace
-        for page in self._pages(prefix, stats=True):
-            for name, stat in page.items:
-                key = name[start:]
-                if key in space and stat is not None:
-                    yield key, stat
-
-    def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
-        if len(delimiter) > 1:  # which not all that speak like the service understand
-            yield from super()._iter_prefixes(delimiter, prefix)
-            return
-        start, space = len(self._where.prefix), self._keyspace
-        for page in self._pages(prefix, stats=False, delimiter=delimiter):
-            for name, _ in page.items:
-                key = name[start:]
-                if key in space:
-                    yield key
-            for name in page.prefixes:
-                # Whether what is below is legal is not told: any key may be.
-                if f"{name[start:]}x" in space:
-                    yield name[start:]
-
-    def _pages(self, prefix: str, *, stats: bool, delimiter: str | None = None) -> Iterator[Any]:
-        if SURROGATE.search(prefix + (delimiter or "")):  # no key has one
-            return iter(())
-        whole = self._where.prefix + prefix
-        return self._connector.link().pages(self, whole, stats=stats, delimiter=delimiter)
+    def _cuts_at(self, delimiter: str) -> bool:
+        return len(delimiter) == 1 and super()._cuts_at(delimiter)
 
     # Life
 
     def _close(self) -> None:
         self._connector.close()
 
-    def _place(self) -> tuple[object, str]:
-        return ("gcs", self._connector.endpoint(), self._where.bucket), self._where.prefix
-
-    def _url(self) -> str:
-        bucket, prefix = self._where.bucket, self._where.prefix
-        keys = {} if self._keyspace.name == "strict" else {"keys": self._keyspace.name}
-        return url_text("gcs", f"{bucket}/{prefix}" if prefix else bucket, {**self._shown, **keys})
+    def _endpoint(self) -> str | None:
+        return self._connector.endpoint()
 
 
 _DEFAULTS: Mapping[str, Any] = GoogleCloudStore.__init__.__kwdefaults__ or {}

@@ -8,6 +8,7 @@ value. `content_types` tells a type by the end of a key.
 from kvcore.backends.objects.content_types import type_of_key as type_of_key
 from kvcore.backends.objects.reader import open_reader as open_reader
 from kvcore.backends.objects.source import Answer as Answer
+from kvcore.backends.objects.source import BehindTheEnd as BehindTheEnd
 from kvcore.backends.objects.source import Body as Body
 from kvcore.backends.objects.source import Checksum as Checksum
 from kvcore.backends.objects.source import ClientBody as ClientBody

@@ -47,6 +47,10 @@ class Answer(NamedTuple):
     """Of the whole value, if the service told one."""
 
 
+class BehindTheEnd(StoreError):
+    """A value has no byte where one was asked for."""
+
+
 class Source(Protocol):
     """A value in a service: what is asked for by one verb, of one key.
 
@@ -61,7 +65,7 @@ class Source(Protocol):
 
         With a ``version``, for those of the very version with its etag; another one, or none, is
         to be a `PreconditionFailed` or `KeyNotFound`. ``since``: when the wait for these bytes
-        began (``time.monotonic``). ``start`` is never behind the end, unless it is 0.
+        began (``time.monotonic``). Raises `BehindTheEnd` if ``start`` is, unless it is 0.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO
 
-from kvcore.backends.objects.source import Source
+from kvcore.backends.objects.source import BehindTheEnd, Source
 from kvcore.backends.objects.spans import Span
 from kvcore.contract import Fetched, Stat
 from kvcore.contract.streams import BLOCK_BYTES, write_all
@@ -32,6 +32,15 @@ def copy_whole(source: Source, file: IO[bytes]) -> Stat:
         span.close()
     _verify(span)
     return span.stat
+
+
+def read_part(source: Source, start: int, stop: int | None) -> bytes:
+    """The bytes from ``start`` to before ``stop``; none behind the end."""
+    try:
+        span = Span(source, start, stop)
+    except BehindTheEnd:
+        return b""
+    return rest_of(span)
 
 
 def rest_of(span: Span) -> bytes:

@@ -6,18 +6,17 @@ reads it before. On a client that was passed in, which is not ours to listen to,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
-from kvcore.backends.objects.options import SURROGATE
+from kvcore.backends.objects.listing import Page
 from kvcore.backends.s3.errors import failures, said, told
 from kvcore.backends.s3.objects import Answer, Boto
 from kvcore.contract import Stat
-from kvcore.errors import InvalidKey, StoreError
+from kvcore.errors import StoreError
 
 if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
@@ -25,19 +24,6 @@ if TYPE_CHECKING:
 _OURS = "kvcore_page"
 _EMPTY = b"<ListBucketResult/>"
 _OK = 200
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-
-
-class Page(NamedTuple):
-    """What one request lists."""
-
-    contents: Callable[[], Iterator[tuple[str, Stat]]]
-    """Names and stats."""
-    names: list[str]
-    prefixes: list[str]
-    """Names up to the delimiter, each with it."""
-    token: str | None
-    """What the next page is asked for with; ``None`` after the last one, empty if untold."""
 
 
 def listen(events: Boto) -> None:
@@ -58,7 +44,8 @@ def _read_page(response_dict: Answer, customized_response_dict: Answer, **_: obj
     response_dict["body"] = _EMPTY
 
 
-def _page_of(body: bytes) -> Page:
+def _page_of(body: bytes) -> tuple[Page, str | None]:
+    """A page, and what the next one is asked for with: nothing after the last, empty if untold."""
     root = ET.fromstring(body)  # noqa: S314  # as botocore does; expat bounds what entities become
     space = root.tag.removesuffix("ListBucketResult")
     if space == root.tag:
@@ -74,20 +61,17 @@ def _page_of(body: bytes) -> Page:
             return found
         return [entry.findtext(tag) or "" for entry in entries]
 
-    names = [read(text) for text in texts("Key")]
-
-    def contents() -> Iterator[tuple[str, Stat]]:
-        for name, size, time, etag in zip(
-            names, texts("Size"), texts("LastModified"), texts("ETag"), strict=True
-        ):
-            yield (
-                name,
-                Stat(
-                    int(size or 0),
-                    datetime.fromisoformat(time) if time else None,
-                    etag.strip('"') or None,
-                ),
+    def stats() -> list[Stat]:
+        return [
+            Stat(
+                int(size or 0),
+                datetime.fromisoformat(time) if time else None,
+                etag.strip('"') or None,
             )
+            for size, time, etag in zip(
+                texts("Size"), texts("LastModified"), texts("ETag"), strict=True
+            )
+        ]
 
     prefixes = [
         read(found.findtext(f"{space}Prefix", ""))
@@ -95,7 +79,7 @@ def _page_of(body: bytes) -> Page:
     ]
     truncated = root.findtext(f"{space}IsTruncated") == "true"
     token = root.findtext(f"{space}NextContinuationToken", "") if truncated else None
-    return Page(contents, names, prefixes, token)
+    return Page([read(text) for text in texts("Key")], prefixes, stats), token
 
 
 def _unquoted(text: str) -> str:
@@ -106,33 +90,30 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _page_by_botocore(answer: Answer) -> Page:
+def _page_by_botocore(answer: Answer) -> tuple[Page, str | None]:
     read = unquote_plus if answer.get("EncodingType") == "url" else str
     entries = answer.get("Contents", ())
-    names = [read(entry["Key"]) for entry in entries]
 
-    def contents() -> Iterator[tuple[str, Stat]]:
-        for name, entry in zip(names, entries, strict=True):
+    def stats() -> Iterator[Stat]:
+        for entry in entries:
             modified = entry.get("LastModified")
-            yield (
-                name,
-                Stat(
-                    entry.get("Size", 0),
-                    None if modified is None else modified.astimezone(UTC),
-                    (entry.get("ETag") or "").strip('"') or None,
-                ),
+            yield Stat(
+                entry.get("Size", 0),
+                None if modified is None else modified.astimezone(UTC),
+                (entry.get("ETag") or "").strip('"') or None,
             )
 
+    names = [read(entry["Key"]) for entry in entries]
     prefixes = [read(entry["Prefix"]) for entry in answer.get("CommonPrefixes", ())]
     token = answer.get("NextContinuationToken", "") if answer.get("IsTruncated") else None
-    return Page(contents, names, prefixes, token)
+    return Page(names, prefixes, stats), token
 
 
-def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
-    """The pages of what begins with the prefix, behind that of the store."""
+def pages(store: S3Store, whole: str, delimiter: str) -> Iterator[Page]:
+    """The pages of what begins with ``whole``, cut behind the delimiter if there is one."""
     params: dict[str, Answer] = {
         "Bucket": store._bucket,
-        "Prefix": store._prefix + prefix,
+        "Prefix": whole,
         "EncodingType": "url",  # else XML has no place for many a character
         **({"Delimiter": delimiter} if delimiter else {}),
     }
@@ -142,75 +123,20 @@ def pages(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
         except failures() as error:
             raise told(error, None, store) from error
         store._bucket_seen = True
-        page = answer.get(_OURS)
-        if page is None:
+        read = answer.get(_OURS)
+        if read is None:
             if "IsTruncated" not in answer:  # botocore takes any XML for a list of nothing
                 raise StoreError("the answer is no list: is this an S3 service?", store=store)
-            page = _page_by_botocore(answer)
+            read = _page_by_botocore(answer)
+        page, token = read
         yield page
-        if page.token is None:
+        if token is None:
             return
-        if not page.token:  # of version 1, say, which goes on by another name
+        if not token:  # of version 1, say, which goes on by another name
             raise StoreError("the service does not tell where its list goes on", store=store)
-        if page.token == params.get("ContinuationToken"):
+        if token == params.get("ContinuationToken"):
             raise StoreError("the service lists the same page again and again", store=store)
-        params["ContinuationToken"] = page.token
-
-
-def _found(store: S3Store, prefix: str, delimiter: str = "") -> Iterator[Page]:
-    """The pages, or none where no key can be."""
-    text = prefix + delimiter
-    if SURROGATE.search(text):  # no name has one
-        return iter(())
-    if _CONTROL.search(text) and store.keyspace.name != "any":
-        # Nor has a key one of these; Ceph would repeat it in its XML, which has no place for it.
-        return iter(())
-    return pages(store, prefix, delimiter)
-
-
-def _legal(store: S3Store, names: Iterable[str]) -> list[str]:
-    """The keys among the names of a page."""
-    start, check = len(store._prefix), store.keyspace.check
-    found = []
-    for name in names:
-        key = name[start:]
-        try:
-            check(key)
-        except InvalidKey:
-            continue
-        found.append(key)
-    return found
-
-
-def keys(store: S3Store, prefix: str) -> Iterator[str]:
-    """The keys that begin with the prefix."""
-    for page in _found(store, prefix):
-        yield from _legal(store, page.names)
-
-
-def stats(store: S3Store, prefix: str) -> Iterator[tuple[str, Stat]]:
-    """The same, each with its stat."""
-    start, space = len(store._prefix), store.keyspace
-    for page in _found(store, prefix):
-        try:
-            found = list(page.contents())
-        except ValueError as error:
-            raise StoreError(f"the list makes no sense: {error}", store=store) from error
-        for name, stat in found:
-            key = name[start:]
-            if key in space:
-                yield key, stat
-
-
-def prefixes(store: S3Store, delimiter: str, prefix: str) -> Iterator[str]:
-    """The same, cut behind the first delimiter after the prefix, by the service."""
-    start, space = len(store._prefix), store.keyspace
-    for page in _found(store, prefix, delimiter):
-        yield from _legal(store, page.names)
-        for name in page.prefixes:
-            # Whether what is below is legal is not told: any key may be.
-            if f"{name[start:]}x" in space:
-                yield name[start:]
+        params["ContinuationToken"] = token
 
 
 def uploads(store: S3Store) -> Iterator[tuple[str, str, datetime]]:

@@ -9,9 +9,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from kvcore.backends.objects import Answer as Part
-from kvcore.backends.objects import Checksum, ClientBody
-from kvcore.backends.objects.spans import Span
-from kvcore.backends.objects.whole import rest_of
+from kvcore.backends.objects import BehindTheEnd, Checksum, ClientBody
 from kvcore.backends.s3.errors import failures, said, status_of, told
 from kvcore.backends.s3.objects import Answer
 from kvcore.contract import Stat
@@ -29,6 +27,12 @@ def etag_of(answer: Answer) -> str | None:
     """The etag as we give it to callers: without quotes, as not every service wants them back."""
     etag = answer.get("ETag")
     return etag.strip('"') if etag else None
+
+
+def check_told(answer: Answer, key: str, store: object) -> None:
+    """Raise `StoreError` for an answer to a GET or HEAD that a proxy gave, and no S3 service."""
+    for name in ("ContentLength", "ETag"):
+        said(answer, name, key, store)
 
 
 def stat_of(answer: Answer, size: int | None = None) -> Stat:
@@ -67,25 +71,18 @@ class ObjectSource:
                 with store._connection.since(since):  # what went before counts
                     answer = store._client().get_object(**params)
         except failures() as error:
-            if status_of(error) == _UNSATISFIABLE and not start:  # an empty value has no first byte
-                return self.ask(0, None, version, since)
+            if status_of(error) == _UNSATISFIABLE:
+                if not start:  # an empty value has no first byte
+                    return self.ask(0, None, version, since)
+                raise BehindTheEnd(
+                    "the value is shorter than that", key=key, store=store
+                ) from error
             raise told(error, key, store) from error
-        said(answer, "ContentLength", key, store)
+        check_told(answer, key, store)
         part = answer["ResponseMetadata"]["HTTPStatusCode"] == _PARTIAL
         if part and not _CONTENT_RANGE.match(said(answer, "ContentRange", key, store)):
             raise StoreError("the service does not tell which part it sent", key=key, store=store)
         return _part(answer)
-
-
-def read_range(source: ObjectSource, start: int, stop: int | None) -> bytes:
-    """The bytes from ``start`` to before ``stop``; none behind the end."""
-    try:
-        span = Span(source, start, stop)
-    except StoreError as error:
-        if status_of(error.__cause__) == _UNSATISFIABLE:
-            return b""
-        raise
-    return rest_of(span)
 
 
 def _part(answer: Answer) -> Part:

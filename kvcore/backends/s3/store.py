@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any, ClassVar, TypeVar
+from typing import IO, Any, ClassVar
 
-from kvcore.backends.objects import copy_whole, open_reader, read_whole
+from kvcore.backends.objects.listing import Page
 from kvcore.backends.objects.options import check_arguments, shown
-from kvcore.backends.objects.parallel import call_each
-from kvcore.backends.objects.presigning import EXPIRES_SECS, PresigningStore
+from kvcore.backends.objects.presigning import EXPIRES_SECS
+from kvcore.backends.objects.store import ObjectStore
 from kvcore.backends.s3 import copying, deleting, listing, parts, probing, uploading
 from kvcore.backends.s3.client import (
     DEADLINE_SECS,
@@ -27,24 +27,19 @@ from kvcore.backends.s3.headers import parameters_of
 from kvcore.backends.s3.objects import Answer, Boto, Client
 from kvcore.backends.s3.presigner import S3Presigner, put_headers, signing_capabilities
 from kvcore.backends.s3.providers import DELETE, PROVIDERS
-from kvcore.backends.s3.reading import ObjectSource, read_range, stat_of
+from kvcore.backends.s3.reading import ObjectSource, check_told, stat_of
 from kvcore.backends.s3.uploading import AT_ONCE_BYTES, PartWriter, Put
 from kvcore.backends.s3.urls import ALGORITHMS, OPTIONS, RECIPE, bucket_name
 from kvcore.contract import (
     PLAIN,
     Capabilities,
-    CopyMixin,
-    Fetched,
-    Reader,
     Stat,
     WriteOptions,
     Writer,
 )
-from kvcore.errors import KeyNotFound, KvcoreError, PreconditionFailed, StoreError
-from kvcore.keys import KeySpace
-from kvcore.recipe import StoreRecipe, url_text
+from kvcore.errors import PreconditionFailed, StoreError
+from kvcore.recipe import StoreRecipe
 
-_T = TypeVar("_T")
 _DELETES = 10  # where one may be dropped
 
 # Options that become parameters of what puts.
@@ -56,7 +51,7 @@ _PUT_PARAMS: Mapping[str, str] = {
 }
 
 
-class S3Store(PresigningStore, CopyMixin):
+class S3Store(ObjectStore):
     """Keeps each value as an object of a bucket, under ``prefix`` and its key as they stand.
 
     ``client`` is one of boto3 (``boto3.client("s3", …)``): it is used as it is and never closed.
@@ -67,6 +62,7 @@ class S3Store(PresigningStore, CopyMixin):
     Raises `ConfigError` for options that make no sense.
     """
 
+    _scheme = "s3"
     _recipe: ClassVar[StoreRecipe] = RECIPE
     _declared = Capabilities(
         if_absent=True,
@@ -141,6 +137,7 @@ class S3Store(PresigningStore, CopyMixin):
         self._sizes = uploading.Sizes(
             multipart_threshold, part_size, concurrency, equal=service.equal_parts
         )
+        self._threads = concurrency
         self._shown = shown(given, OPTIONS, _DEFAULTS)
         self._presigner = S3Presigner(
             self._connection,
@@ -167,9 +164,6 @@ class S3Store(PresigningStore, CopyMixin):
     def _client(self) -> Boto:
         return self._connection.client()
 
-    def _name(self, key: str) -> str:
-        return self._prefix + key
-
     def _request(self, key: str) -> dict[str, Answer]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
@@ -178,39 +172,17 @@ class S3Store(PresigningStore, CopyMixin):
         """Whether a conditional write is never sent again that may have taken effect."""
         return self._connection.owned
 
-    def _use_keyspace(self, space: KeySpace) -> None:
-        super()._use_keyspace(space.behind(self._prefix))
-
     def _fingerprint(self, size: int) -> EtagHash:
         return EtagHash(size, self._sizes)
 
-    @classmethod
-    def _space(cls, name: str) -> KeySpace:
-        return KeySpace(name)
-
     # Reading
 
-    def _get(self, key: str) -> bytes:
-        return read_whole(ObjectSource(key, self)).data
+    def _source(self, key: str) -> ObjectSource:
+        return ObjectSource(key, self)
 
-    def _fetch(self, key: str) -> Fetched:
-        return read_whole(ObjectSource(key, self))
-
-    def _open(self, key: str) -> Reader:
-        return open_reader(ObjectSource(key, self))
-
-    def _get_file(self, key: str, file: IO[bytes]) -> None:
-        copy_whole(ObjectSource(key, self), file)
-
-    def _stat(self, key: str) -> Stat:
+    def _found(self, key: str) -> Stat | None:
         found = self._head(key)
-        if found is None:
-            raise KeyNotFound(key=key, store=self)
-        said(found, "ContentLength", key, self)
-        return stat_of(found)
-
-    def _has_key(self, key: str) -> bool:
-        return self._head(key) is not None
+        return None if found is None else stat_of(found)
 
     def _head(self, key: str) -> Answer | None:
         """The answer to a HEAD, or ``None`` if there is nothing under the key."""
@@ -222,6 +194,7 @@ class S3Store(PresigningStore, CopyMixin):
             self._see_bucket(key)
             return None
         self._bucket_seen = True
+        check_told(found, key, self)
         return found
 
     def _see_bucket(self, key: str) -> None:
@@ -240,32 +213,6 @@ class S3Store(PresigningStore, CopyMixin):
             if status_of(error) != 403:  # it is there, and we may not list it
                 raise told(error, key, self) from error
         self._bucket_seen = True
-
-    def _get_range(self, key: str, start: int, length: int | None) -> bytes:
-        if length == 0:
-            self._stat(key)  # it raises for a missing one
-            return b""
-        stop = None if length is None else start + length
-        return read_range(ObjectSource(key, self), start, stop)
-
-    def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        return self._many(keys, self._get)
-
-    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
-        return self._many(keys, self._fetch)
-
-    def _many(self, keys: Iterable[str], get: Callable[[str], _T]) -> dict[str, _T]:
-        found, errors = self._each(keys, get)
-        for error in errors.values():
-            if not isinstance(error, KeyNotFound):
-                raise error
-        return found
-
-    def _each(
-        self, keys: Iterable[str], call: Callable[[str], _T]
-    ) -> tuple[dict[str, _T], dict[str, KvcoreError]]:
-        """Call it for each key, in a few threads; results, and errors."""
-        return call_each(keys, call, threads=self._sizes.concurrency, not_tried=self._not_tried)
 
     # Writing
 
@@ -288,13 +235,6 @@ class S3Store(PresigningStore, CopyMixin):
             return super()._open_write(key, options)
         put = Put(self, key, options)
         return super()._open_write(key, options) if put.only_whole else PartWriter(put)
-
-    def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> None:
-        self._put_each({key: (data, options) for key, data in items.items()})
-
-    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> None:
-        errors = self._each(items, lambda key: self._put(key, *items[key]))[1]
-        self._report(errors, "put")
 
     # Removing, copying
 
@@ -350,17 +290,8 @@ class S3Store(PresigningStore, CopyMixin):
 
     # Listing
 
-    def iter_keys(self, prefix: str = "") -> Iterator[str]:
-        """Iterate over the keys that begin with ``prefix``, in the order of their bytes."""
-        return listing.keys(self, prefix)
-
-    def _iter_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
-        return listing.stats(self, prefix)
-
-    def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
-        if not delimiter.isprintable():  # not every service can cut there
-            return super()._iter_prefixes(delimiter, prefix)
-        return listing.prefixes(self, delimiter, prefix)
+    def _pages(self, whole: str, delimiter: str, *, stats: bool) -> Iterator[Page]:
+        return listing.pages(self, whole, delimiter)  # the stats stand in every page
 
     # Life
 
@@ -380,14 +311,8 @@ class S3Store(PresigningStore, CopyMixin):
     def _advice(self, key: str) -> str | None:
         return probing.advice(self, key)
 
-    def _place(self) -> tuple[object, str]:
-        endpoint, _ = self._connection.address()
-        return ("s3", endpoint, self._bucket), self._prefix
-
-    def _url(self) -> str:
-        address = f"{self._bucket}/{self._prefix}" if self._prefix else self._bucket
-        keys = {} if self._keyspace.name == "strict" else {"keys": self._keyspace.name}
-        return url_text("s3", address, {**self._shown, **keys})
+    def _endpoint(self) -> str | None:
+        return self._connection.address()[0]
 
 
 _DEFAULTS: Mapping[str, Any] = S3Store.__init__.__kwdefaults__ or {}

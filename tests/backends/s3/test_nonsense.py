@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kvcore import StoreError, Unsupported, store_from_url
+from kvcore import S3Store, StoreError, Unsupported, store_from_url
 from kvcore.errors import PartialFailure, StoreTimeout
 from tests.backends.s3 import scripted
 from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3
@@ -64,6 +64,7 @@ def without_header(name: str, instead: str | None = None) -> scripted.Fault:
     return fault
 
 
+READS = ("get", "fetch", "get_file", "open, read", "get_range", "stat", "in")
 WRITES = (
     "put",
     "put if_absent",
@@ -115,12 +116,27 @@ def test_keys_are_not_deleted_by_an_answer_that_says_nothing(
     assert server.objects == {}
 
 
-@pytest.mark.parametrize("verb", ["get", "fetch", "get_file", "open, read", "get_range", "stat"])
+@pytest.mark.parametrize("verb", READS)
 def test_a_value_without_a_size(verb: str, server: ScriptedS3, store: Any, tmp_path: Path) -> None:
     """An answer that tells no size is an error of ours, and no `KeyError`, as of a missing key."""
     server.fail("GetObject|HeadObject", Answer(204))
     with pytest.raises(StoreError, match="ContentLength"):
         VERBS[verb].call(store, tmp_path)
+
+
+@pytest.mark.parametrize("answer", ["without", "a page"])
+@pytest.mark.parametrize("verb", READS)
+def test_a_value_without_an_etag(
+    verb: str, answer: str, server: ScriptedS3, store: Any, tmp_path: Path
+) -> None:
+    """Every S3 service tells one: bytes that come without are those of somebody else."""
+    fault = HTML if answer == "a page" else without_header("ETag")
+    server.fail("GetObject|HeadObject", fault)
+    with pytest.raises(StoreError, match=r"ETag.*S3 service"):
+        VERBS[verb].call(store, tmp_path)
+    with pytest.raises(StoreError, match="ETag"):
+        store.put("key", b"other", if_present=True)
+    assert server.objects["key"].data == VALUE
 
 
 @pytest.mark.parametrize("told", [None, "bytes */*", "bytes 0-99/*"])
@@ -135,20 +151,41 @@ def test_a_part_of_a_value_is_told_to_be_one(
         store.get_range("key", 5, 10)
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_list_does_not_end_half_way(own: bool, server: ScriptedS3, store: Any) -> None:
+@pytest.fixture(params=["ours", "botocore's"])
+def listing_store(request: pytest.FixtureRequest, store: Any) -> Any:
+    """A store whose lists we read ourselves, and one whose lists botocore reads."""
+    if request.param == "ours":
+        return store
+    store._client().meta.events.unregister("before-parse.s3.ListObjectsV2", _own_reader())
+    return S3Store("bucket", client=store._client())
+
+
+def test_a_list_does_not_end_half_way(server: ScriptedS3, listing_store: Any) -> None:
     """A page that is not the last one and does not say how to go on is an error, not the end."""
+    store = listing_store
     server.page_size = 1
     server.fail("ListObjectsV2", without(b"<NextContinuationToken>.*</NextContinuationToken>"))
-    if not own:
-        from kvcore import S3Store
-
-        store = S3Store("bucket", client=store._client())
-        store._client().meta.events.unregister("before-parse.s3.ListObjectsV2", _own_reader())
     with pytest.raises(StoreError, match="goes on"):
         store.keys()
     with pytest.raises(StoreError, match="goes on"):
         list(store.iter_stats())
+
+
+@pytest.mark.parametrize("tag", [b"Key", b"Prefix"])
+def test_a_list_of_what_nobody_asked_for(
+    tag: bytes, server: ScriptedS3, listing_store: Any
+) -> None:
+    """Names without the prefix are an error: cut where it ends, they would be other keys."""
+    store = listing_store.with_keys("path")
+    server.keep("media/cat.png", VALUE)
+    found = b"<%s>med" % tag
+    server.fail("ListObjectsV2", without(found, found.replace(b"med", b"priv")))
+    lists = [lambda: list(store.iter_prefixes("/", "med"))]
+    if tag == b"Key":
+        lists = [lambda: store.keys("med"), lambda: list(store.iter_stats("med"))]
+    for ask in lists:
+        with pytest.raises(StoreError, match="do not begin with 'med'"):
+            ask()
 
 
 def _own_reader() -> object:
