@@ -197,8 +197,10 @@ def not_found(_: Exception) -> Response:
 
 
 @site.app_errorhandler(HTTPException)
-def explain(error: HTTPException) -> Response:
+def explain(error: HTTPException) -> Response | HTTPException:
     status, message = error.code or 500, error.description or ""
+    if status >= 500:
+        return error  # a page would ask the session, whose store may be what failed
     if status in {411, 413} and "person" in session:
         return gallery(status, message)
     return page("shelf/message.html", status, message=message)

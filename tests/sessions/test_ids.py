@@ -9,7 +9,7 @@ from itsdangerous import Signer
 
 from kvcore import DictStore
 from kvcore.sessions import SessionCreated, SignedIds, handle_of
-from tests.sessions.visitors import SECRET, Application, Visitor
+from tests.sessions.visitors import SECRET, Application, Visitor, hostile
 
 
 def test_an_id_has_256_random_bits() -> None:
@@ -41,33 +41,6 @@ def test_the_newest_key_signs_and_all_verify() -> None:
     assert both.read(old.cookie_for(session_id)) == session_id
     assert both.cookie_for(session_id) == new.cookie_for(session_id)
     assert new.read(old.cookie_for(session_id)) is None
-
-
-def hostile(cookie: str) -> dict[str, str]:
-    """What an attacker may send instead of a cookie of theirs."""
-    other = SignedIds("of the attacker")
-    session_id, signature = cookie.split(".")
-    another = SignedIds(SECRET).new()
-    return {
-        "chosen": "AAAAattackerAAAA",
-        "empty": "",
-        "unsigned": session_id,
-        "unsigned with a dot": f"{session_id}.",
-        "cut": cookie[:-1],
-        "longer": f"{cookie}A",
-        "with a newline": f"{cookie}\n",
-        "another id with this signature": f"{another}.{signature}",
-        "swapped": f"{signature}.{session_id}",
-        "of another key": other.cookie_for(session_id),
-        "one character of the id": f"{'B' if cookie[0] == 'A' else 'A'}{cookie[1:]}",
-        "one of the signature": f"{session_id}.{'B' if signature[0] == 'A' else 'A'}"
-        f"{signature[1:]}",
-        "the key in the store": handle_of(session_id),
-        "not ASCII": "ä" * 87,
-        "a path": "../../etc/passwd",
-        "long": "A" * 100_000,
-        "NUL": f"{cookie[:-1]}\0",
-    }
 
 
 @pytest.mark.parametrize("case", hostile(SignedIds(SECRET).cookie_for("A" * 43)))

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from kvcore import KeyValueStore
-from kvcore.sessions import Saved, Session, SessionEvent, SessionPolicy, Sessions
+from kvcore.sessions import (
+    Saved,
+    Session,
+    SessionEvent,
+    SessionPolicy,
+    Sessions,
+    SignedIds,
+    handle_of,
+)
 from kvcore.testing import Clock, FaultyStore
 
 SECRET = "not-a-secret"
@@ -106,3 +114,30 @@ class Visitor:
     def another_tab(self) -> Visitor:
         """The same browser, before it learns what the next response says."""
         return Visitor(self.application, self.cookie)
+
+
+def hostile(cookie: str) -> dict[str, str]:
+    """What an attacker may send instead of a cookie of theirs."""
+    other = SignedIds("of the attacker")
+    session_id, signature = cookie.split(".")
+    another = SignedIds(SECRET).new()
+    return {
+        "chosen": "AAAAattackerAAAA",
+        "empty": "",
+        "unsigned": session_id,
+        "unsigned with a dot": f"{session_id}.",
+        "cut": cookie[:-1],
+        "longer": f"{cookie}A",
+        "with a newline": f"{cookie}\n",
+        "another id with this signature": f"{another}.{signature}",
+        "swapped": f"{signature}.{session_id}",
+        "of another key": other.cookie_for(session_id),
+        "one character of the id": f"{'B' if cookie[0] == 'A' else 'A'}{cookie[1:]}",
+        "one of the signature": f"{session_id}.{'B' if signature[0] == 'A' else 'A'}"
+        f"{signature[1:]}",
+        "the key in the store": handle_of(session_id),
+        "not ASCII": "ä" * 87,
+        "a path": "../../etc/passwd",
+        "long": "A" * 100_000,
+        "NUL": f"{cookie[:-1]}\0",
+    }

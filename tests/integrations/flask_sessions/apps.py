@@ -10,12 +10,13 @@ from kvcore_flask import KVSessionExtension
 from werkzeug.test import TestResponse
 
 from kvcore import KeyValueStore
+from tests.sessions.visitors import SECRET as SECRET
 
 
 def new_app(store: KeyValueStore | None, **config: object) -> Flask:
     """An application with views for most that one does with a session."""
     app = Flask(__name__)
-    app.secret_key = "not-a-secret"
+    app.secret_key = SECRET
     app.config.update(config)
     if store is not None:
         KVSessionExtension(store, app)

@@ -2,16 +2,18 @@
 
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from kvcore_flask import KVSessionInterface
 
-from kvcore import DictStore, StoreError
-from tests.integrations.flask_sessions.apps import new_app, set_cookies
-from tests.sessions.visitors import WatchedStore
+from kvcore import DictStore, StoreError, store_from_url
+from kvcore.sessions import SignedIds
+from tests.integrations.flask_sessions.apps import SECRET, new_app, set_cookies, value_of
+from tests.redis_servers import running
+from tests.sessions.visitors import WatchedStore, hostile
 
 
 def test_a_manipulated_cookie_is_a_new_session(client: FlaskClient, store: WatchedStore) -> None:
@@ -30,6 +32,73 @@ def test_a_manipulated_cookie_is_a_new_session(client: FlaskClient, store: Watch
     assert store.calls == []
     client.set_cookie("session", cookie.value)
     assert client.get("/all").json == {"a": "1"}
+
+
+@pytest.mark.parametrize("case", hostile(SignedIds(SECRET).cookie_for("A" * 43)))
+def test_hostile_cookies(case: str) -> None:
+    """Whatever is sent in their place: the store is not asked, and the answer has a new id."""
+    store = WatchedStore(DictStore())
+    app = new_app(store)
+    owner = app.test_client()
+    owner.get("/set/a/1")
+    sent = hostile(value_of(owner))[case].encode().decode("latin-1")
+    store.calls.clear()
+    attacker = app.test_client(use_cookies=False)
+    answer = attacker.get("/all", environ_base={"HTTP_COOKIE": f"session={sent}"})
+    assert (answer.status_code, answer.json, set_cookies(answer)) == (200, {}, [])
+    assert store.calls == []
+    answer = attacker.get("/set/a/2", environ_base={"HTTP_COOKIE": f"session={sent}"})
+    [header] = set_cookies(answer)
+    assert not sent or sent not in header
+    assert owner.get("/all").json == {"a": "1"}
+
+
+def test_the_cookie_of_one_app_opens_nothing_in_another() -> None:
+    """Though both keep their sessions in one store: their secret keys differ."""
+    store = DictStore()
+    one, other = new_app(store), new_app(store, SECRET_KEY="another")
+    owner, attacker = one.test_client(), other.test_client()
+    owner.get("/set/a/1")
+    attacker.set_cookie("session", value_of(owner))
+    assert attacker.get("/all").json == {}
+
+
+def test_an_id_comes_by_its_cookie_only(client: FlaskClient, app: Flask) -> None:
+    """In an address, a form, another header or a cookie of nearly that name it is nothing."""
+    client.get("/set/a/1")
+    value = value_of(client)
+    thief = app.test_client(use_cookies=False)
+    tries = [
+        {"query_string": {"session": value}},
+        {"data": {"session": value}},
+        {"headers": {"Session": value, "X-Session": value, "Authorization": f"Bearer {value}"}},
+        {"path": f"/all;session={value}"},
+        {
+            "environ_base": {
+                "HTTP_COOKIE": f"\xa0session={value}; Session={value}; xsession={value}"
+            }
+        },
+    ]
+    for wrong in tries:
+        answer = thief.get(**{"path": "/all", **wrong})
+        assert answer.json in ({}, None)
+        assert value not in answer.text
+        assert set_cookies(answer) == []
+
+
+def test_a_huge_header_of_cookies_costs_nothing(client: FlaskClient, store: WatchedStore) -> None:
+    """A hundred thousand cookies, or a long one: ours is found, nothing else is asked for."""
+    client.get("/set/a/1")
+    mine, store.calls = f"session={value_of(client)}", []
+    other = client.application.test_client(use_cookies=False)
+    for header, found in (
+        (f"{'a=b; ' * 100_000}{mine}", {"a": "1"}),
+        (f"a={'b' * 1_000_000}; {mine}", {"a": "1"}),
+        (f"session={'A' * 1_000_000}", {}),
+        ("session=" * 100_000, {}),
+    ):
+        assert other.get("/all", environ_base={"HTTP_COOKIE": header}).json == found
+    assert store.calls == ["fetch", "fetch"]
 
 
 def test_secret_keys_are_rotated() -> None:
@@ -68,6 +137,25 @@ def test_a_store_that_is_down(store: WatchedStore) -> None:
         assert client.get("/all").status_code == status
         assert client.get("/set/b/2").status_code == 500
         assert client.get("/all").json == {"a": "1"}
+
+
+@pytest.mark.parametrize(("policy", "status"), [("raise", 500), ("empty", 200)])
+def test_a_server_that_is_killed(policy: Literal["raise", "empty"], status: int) -> None:
+    """Between two requests: strangers and pages without session go on, and all do afterwards."""
+    with running("valkey") as server, store_from_url(server.url(deadline=1)) as store:
+        app = new_app(store, KVCORE_SESSION_POLICY={"on_store_error": policy})
+        client = app.test_client()
+        client.get("/set/a/1")
+        server.kill()
+        assert client.get("/plain").status_code == 200
+        assert app.test_client().get("/all").json == {}
+        answer = client.get("/all")
+        assert (answer.status_code, set_cookies(answer)) == (status, [])
+        assert client.get("/set/a/2").status_code == 500
+        server.start()
+        assert client.get("/all").json == {}  # this one kept nothing
+        client.get("/set/a/3")
+        assert client.get("/all").json == {"a": "3"}
 
 
 def test_a_session_that_cannot_be_saved_is_told(app: Flask, store: WatchedStore) -> None:
