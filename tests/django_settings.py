@@ -7,7 +7,13 @@ from example_sites.django_site import settings as site
 from example_sites.django_site.settings import *  # noqa: F403  # how settings are extended
 
 SECRET_KEY = "for tests only"
-INSTALLED_APPS = [*site.INSTALLED_APPS, "tests.integrations.django_app"]
+INSTALLED_APPS = [
+    *site.INSTALLED_APPS,
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "tests.integrations.django_app",
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # A file, as the tests use it in several threads; Django makes and removes it.
 _DATABASE = os.path.join(tempfile.gettempdir(), f"kvcore-tests-{os.getpid()}.sqlite3")

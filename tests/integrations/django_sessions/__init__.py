@@ -1,0 +1,1 @@
+"""Django's sessions in a store."""
