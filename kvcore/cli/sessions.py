@@ -17,6 +17,8 @@ from kvcore.sessions import SessionInfo, Sessions
 
 EXTRA = "cli"
 
+_LAST_SECS = 253_402_300_799  # the end of the year 9999: an application may say "never"
+
 
 def session_commands(sessions: Callable[[], Sessions]) -> click.Group:
     """The subcommands, for the sessions of one application."""
@@ -83,4 +85,5 @@ def _line(info: SessionInfo) -> str:
 
 
 def _moment(secs: float) -> str:
+    secs = min(max(secs, 0), _LAST_SECS)
     return datetime.fromtimestamp(secs, UTC).isoformat(timespec="seconds")

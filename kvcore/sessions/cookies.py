@@ -14,6 +14,7 @@ SameSite = Literal["Lax", "Strict", "None"]
 # RFC 6265, section 4.1.1: a name is a token of RFC 9110; values of attributes have no ";".
 _is_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _is_attribute = re.compile(r"[\x20-\x3a\x3c-\x7e]*").fullmatch
+_LAST_SECS = 253_402_300_799  # the end of the year 9999: dates have four digits
 _GONE = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -67,7 +68,7 @@ class CookiePolicy:
         parts = [f"{self.name}={value}"]
         if max_age_secs is not None:
             if now is not None:
-                when = datetime.fromtimestamp(now + max_age_secs, UTC)
+                when = datetime.fromtimestamp(min(now + max_age_secs, _LAST_SECS), UTC)
                 parts.append(f"Expires={when:%a, %d %b %Y %H:%M:%S GMT}")
             parts.append(f"Max-Age={int(max_age_secs)}")
         return "; ".join([*parts, *self._attributes()])

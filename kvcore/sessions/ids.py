@@ -23,6 +23,9 @@ _ID_BYTES, _ID_CHARS = 32, 43
 _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
 _SALT = b"kvcore.sessions"
 
+is_handle = re.compile("[0-9a-f]{64}").fullmatch
+"""Whether a text is a handle by its form."""
+
 
 class SignedIds:
     """Makes ids of 256 random bits, and the cookies that carry them, signed.

@@ -12,8 +12,10 @@ The facts are when it began, was seen and expires, and what else there is, as JS
 from __future__ import annotations
 
 import json
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, NamedTuple
+
+from kvcore.sessions.ids import is_handle
 
 _FIRST_LINE = b"kvcore-session 1\n"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -65,7 +67,10 @@ class Record(NamedTuple):
             raise ValueError("this is no session of a version that is known here")
         end = data.index(b"\n", len(_FIRST_LINE))
         created, seen, expires, rest = data[len(_FIRST_LINE) : end].split(b" ", 3)
-        times = float(created), float(seen), float(expires)
+        try:
+            times = float(created), float(seen), float(expires)
+        except ValueError:  # it shows what lies there
+            times = nan, nan, nan
         if not isfinite(sum(times)):
             raise ValueError("the times of this session are no numbers")
         record = cls(*times, data[end + 1 :])
@@ -77,12 +82,18 @@ class Record(NamedTuple):
             return self._replace(
                 user=_text(facts.get("user")),
                 notes={str(key): str(note) for key, note in facts.get("notes", {}).items()},
-                moved_to=_text(facts.get("moved_to")),
+                moved_to=_handle(facts.get("moved_to")),
                 listed=float(facts.get("listed", 0.0)),
             )
-        except (TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("the facts of this session are not readable") from error
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever JSON holds
     return None if value is None else str(value)
+
+
+def _handle(value: Any) -> str | None:  # noqa: ANN401  # whatever JSON holds
+    if value is not None and is_handle(value) is None:
+        raise ValueError("this session moved to what is no handle")
+    return _text(value)

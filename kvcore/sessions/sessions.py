@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -25,7 +24,7 @@ from kvcore.sessions.events import (
     SessionRevoked,
     log,
 )
-from kvcore.sessions.ids import SignedIds
+from kvcore.sessions.ids import SignedIds, is_handle
 from kvcore.sessions.loading import Loading
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.saving import Saved, Saving
@@ -37,8 +36,6 @@ from kvcore.signing import Secret
 
 _Store = TypeVar("_Store", KeyValueStore, AsyncKeyValueStore)
 _Session = TypeVar("_Session", bound=Session)
-
-_is_handle = re.compile("[0-9a-f]{64}").fullmatch
 
 
 class Ids(Protocol):
@@ -130,7 +127,7 @@ class _Sessions(Generic[_Store]):
         return await self._users.infos(store, user, handle)
 
     async def _revoke(self, store: AsyncKeyValueStore, handle: str, user: str | None) -> bool:
-        if _is_handle(handle) is None:
+        if is_handle(handle) is None:
             return False
         found = await self._shelf.find(store, handle)
         if found is None or (user is not None and found.record.user != user):
@@ -151,7 +148,7 @@ class _Sessions(Generic[_Store]):
                 if len(found) >= limit:
                     break
                 handle = key[len(self.policy.prefix) :]
-                one = await self._shelf.find(store, handle) if _is_handle(handle) else None
+                one = await self._shelf.find(store, handle) if is_handle(handle) else None
                 if one is not None and one.handle == handle:
                     found.append(info(one))
         return found
@@ -163,7 +160,7 @@ class _Sessions(Generic[_Store]):
                 handle = key[len(self.policy.prefix) :]
                 if self._users.is_list(key):
                     await self._users.clean(store, key)
-                elif _is_handle(handle):
+                elif is_handle(handle):
                     try:
                         if await self._shelf.remove_if_over(store, handle):
                             removed += 1

@@ -1,6 +1,7 @@
 """``flask kvcore sessions``: list, revoke, prune."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -78,6 +79,14 @@ def test_list_for_programs(site: Site) -> None:
     assert set(info) == {"handle", "user", "created", "seen", "expires", "notes"}
     assert info["user"] == "8"
     assert info["created"].endswith("+00:00")
+
+
+def test_list_what_never_ends(site: Site) -> None:
+    """A lifetime of many thousand years ends with the last date that there is."""
+    site.app.permanent_session_lifetime = timedelta(days=10_000_000)
+    site.visitors[2].get("/login/9")
+    info = json.loads(site.run("list", "--user", "9", "--json").output)
+    assert info["expires"] == "9999-12-31T23:59:59+00:00"
 
 
 def test_revoke_one(site: Site) -> None:

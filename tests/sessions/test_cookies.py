@@ -34,6 +34,11 @@ def test_every_attribute() -> None:
     )
 
 
+def test_a_cookie_for_ever_ends_with_the_last_date() -> None:
+    """Dates have four digits for the year; so many seconds are no error."""
+    assert "Expires=Fri, 31 Dec 9999 23:59:59 GMT; " in CookiePolicy().header("abc", 1e13, now=0)
+
+
 def test_the_fewest_attributes() -> None:
     """What is switched off is not there."""
     cookie = CookiePolicy(secure=False, httponly=False, samesite=None)

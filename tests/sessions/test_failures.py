@@ -43,11 +43,16 @@ UNREADABLE = {
     "cut after the first line": b"kvcore-session 1\n",
     "cut in the facts": b"kvcore-session 1\n1.0 1.0 9e",
     "cut in the content": good(b'{"a":'),
-    "facts are no numbers": good(facts=b"x y z {}"),
+    "facts are no numbers": good(facts=b"hunter2 y z {}"),
     "facts are too few": good(facts=b"1.0 {}"),
     "facts are no object": good(facts=b"1.0 1.0 9e12 [1]"),
     "notes are no object": good(facts=b'1.0 1.0 9e12 {"notes":5}'),
     "expires is not a number": good(facts=b"1.0 1.0 nan {}"),
+    "moved to a path": good(facts=b'1.0 1.0 9e12 {"moved_to":"a/../b"}'),
+    "moved to what is long": good(facts=b'1.0 1.0 9e12 {"moved_to":"%b"}' % (b"a" * 5000)),
+    "moved to a number": good(facts=b'1.0 1.0 9e12 {"moved_to":5}'),
+    "moved to a list of a user": good(facts=b'1.0 1.0 9e12 {"moved_to":"user-%b"}' % (b"0" * 64)),
+    "listed until whenever": good(facts=b'1.0 1.0 9e12 {"listed":"hunter2"}'),
     "content is a list": good(b"[1]"),
     "content is no UTF-8": good(b'{"a":"\xff"}'),
     "a tag of the wrong type": good(b'{"a":{" u":5}}'),
@@ -69,7 +74,9 @@ def test_what_is_not_readable_is_a_new_session(make: Maker, case: str) -> None:
     application.store.put(key, UNREADABLE[case])
     application.told()
     assert visitor.sees() == {}
+    assert "hunter2" not in str(application.events)
     assert application.told() == ["Unreadable"]
+    assert len(application.sessions.list_sessions()) <= 1
     visitor.set(b=2)
     assert visitor.sees() == {"b": 2}
     assert visitor.saved.id is not None
