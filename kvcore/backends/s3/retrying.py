@@ -78,6 +78,7 @@ class Retries:
         events.register("before-call.s3", self.begin)
         events.register("request-created.s3", self.shorten)
         events.register("needs-retry.s3", self.needs_retry)
+        events.register_first("needs-retry.s3.HeadBucket", _ask_once)
 
     def begin(self, params: Answer, **_: object) -> None:
         """Start the clock of a call."""
@@ -135,6 +136,18 @@ class Retries:
         if code in self._conflicts:
             return bool(operation.name != "CompleteMultipartUpload")
         return bool(status in _UNCLEAR_STATUS and not conditional)
+
+
+def _ask_once(request_dict: Answer, response: Answer = None, **_: object) -> None:
+    """Keep botocore from asking by a HEAD of the bucket where it is, if that was the question.
+
+    It asks so after every redirection that names no region, be it of a proxy: for ever.
+    """
+    if response is not None:
+        told = response[1]
+        named = "x-amz-bucket-region" in told.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if not named and not told.get("Error", {}).get("Region"):
+            request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 @cache

@@ -204,6 +204,39 @@ def test_a_list_that_makes_no_sense(pattern: bytes, server: ScriptedS3, store: A
         list(store.iter_stats())
 
 
+REDIRECTIONS = {
+    "of S3": scripted.error(301, "PermanentRedirect"),
+    "of a proxy": Answer(302, b"", {"Location": "/login"}),
+    "temporary": Answer(307),
+}
+
+
+@pytest.mark.parametrize("redirection", REDIRECTIONS.values(), ids=REDIRECTIONS)
+@pytest.mark.parametrize("verb", ["get", "stat", "in", "put", "keys", "delete"])
+def test_a_redirection_to_nowhere(
+    verb: str, redirection: Answer, server: ScriptedS3, store: Any, tmp_path: Path
+) -> None:
+    """One that names no region is an error after one question where the bucket is."""
+    server.fail(".*", redirection)
+    with pytest.raises(StoreError):
+        VERBS[verb].call(store, tmp_path)
+    assert server.operations[1:] == ["HeadBucket"]
+
+
+def test_a_bucket_in_another_region_is_found(server: ScriptedS3) -> None:
+    """If the service names the region, also to those who would create the bucket."""
+
+    def elsewhere(asked: Asked, do: Do) -> Answer:
+        if "/eu-north-1/s3/" in asked.headers["authorization"]:
+            return do(asked)
+        return Answer(301, b"", {"x-amz-bucket-region": "eu-north-1"})
+
+    server.fail(".*", elsewhere)
+    with store_from_url(server.url(create_if_missing="true")) as store:
+        assert store.get("key") == VALUE
+    assert "CreateBucket" not in server.operations
+
+
 @pytest.mark.parametrize("where", ["option", "profile"])
 def test_keys_that_nobody_gives_are_not_waited_for(
     where: str, server: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
