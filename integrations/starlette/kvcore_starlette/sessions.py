@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, Unpack
 
+from anyio import CancelScope
 from starlette.datastructures import Secret
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -152,8 +153,7 @@ class SessionMiddleware:
         finally:
             if kept is not None:  # one scope for all, also where we stand in a mounted app
                 scope["session"], scope[_KEPT] = outer, kept
-            if session.touched and (visit.has_begun or scope["type"] == "websocket"):
-                await visit.end()
+            await visit.end(scope)
 
     def _is_excluded(self, path: str) -> bool:
         return any(path == known or path.startswith(f"{known}/") for known in self._exclude)
@@ -191,44 +191,40 @@ class _Visit:
         self._cookie = cookie
         self._max_age = max_age
         self._send = send
-        self.has_begun = False
-        """Whether headers went out."""
-        self._has_failed = False
+        self._has_begun = False
 
     async def send(self, message: Message) -> None:
         """Send a message; the session is saved before headers go out."""
-        if not self.has_begun and message["type"] in _BEGINNINGS:
+        if not self._has_begun and message["type"] in _BEGINNINGS:
             if self._session.touched:
                 await self._tell(message)
-            self.has_begun = True
+            self._has_begun = True
             self._session.seal()
         await self._send(message)
 
-    async def end(self) -> None:
+    async def end(self, scope: Scope) -> None:
         """Save what was changed since headers went out, or what a WebSocket changed."""
-        if not self._has_failed:
+        if self._session.touched and (self._has_begun or scope["type"] == "websocket"):
             self._session.seal()
-            await self._session.save()
+            with CancelScope(shield=True):  # who is cancelled has changed something all the same
+                await self._session.save()
 
     async def _tell(self, message: Message) -> None:
         headers = list(message.get("headers", ()))
         if message["type"] != "websocket.accept":
             _replace(headers, b"vary", varying)
-        if not self._has_failed:  # else this is the answer that says so
-            self._has_failed = True
-            saved = await self._session.save()
-            self._has_failed = False
-            set_cookie = None
-            if saved.ended:
-                set_cookie = self._cookie.deletion()
-            elif saved.id is not None and (
-                saved.issued or (saved.renewed and self._max_age is not None)
-            ):
-                value = self._session.sessions.cookie_for(saved.id)
-                set_cookie = self._cookie.header(value, self._max_age)
-            if set_cookie is not None:
-                headers.append((b"set-cookie", set_cookie.encode("latin-1")))
-                _replace(headers, b"cache-control", private)
+        saved = await self._session.save()
+        set_cookie = None
+        if saved.ended:
+            set_cookie = self._cookie.deletion()
+        elif saved.id is not None and (
+            saved.issued or (saved.renewed and self._max_age is not None)
+        ):
+            value = self._session.sessions.cookie_for(saved.id)
+            set_cookie = self._cookie.header(value, self._max_age)
+        if set_cookie is not None:
+            headers.append((b"set-cookie", set_cookie.encode("latin-1")))
+            _replace(headers, b"cache-control", private)
         message["headers"] = headers
 
 

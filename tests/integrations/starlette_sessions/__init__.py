@@ -1,0 +1,1 @@
+"""Starlette's sessions in a store."""
