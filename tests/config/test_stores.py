@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from kvcore import (
     StoreError,
     Stores,
 )
+from tests.forks import ended, forked, forks
 
 
 class Counted:
@@ -104,6 +103,7 @@ def test_threads_get_one_store() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@forks
 def test_a_child_forked_while_a_store_is_built_builds_its_own() -> None:
     """The lock that another thread of the parent holds does not hang the child."""
     building, go_on = threading.Event(), threading.Event()
@@ -119,17 +119,15 @@ def test_a_child_forked_while_a_store_is_built_builds_its_own() -> None:
     thread = threading.Thread(target=lambda: stores["a"])
     thread.start()
     assert building.wait(10)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of just this
-        child = os.fork()
-    if child == 0:
-        signal.alarm(60)  # a child that hangs ends so, and the test fails
+
+    def work() -> bool:
         stores["a"].put("key", b"1")
-        os._exit(0 if stores["a"].get("key") == b"1" else 1)
-    status = os.waitpid(child, 0)[1]
+        return stores["a"].get("key") == b"1"
+
+    code = ended(forked(work))
     go_on.set()
     thread.join()
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert code == 0
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:

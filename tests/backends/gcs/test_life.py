@@ -13,29 +13,26 @@ import pytest
 from kvcore import AsyncStore, GoogleCloudStore, InvalidKey, Unsupported, store_from_url
 from kvcore.testing.contract.fixtures import blob
 from tests.backends.gcs.conftest import Place
+from tests.forks import ended, forked, forks
 
 MIB = 1024 * 1024
 ODD = ["a//b", "dir/", "p/../q", "new\nline", "x" * 1000, "../up", "/lead", "ü/%2F?#&", "a\\b"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forks
 def test_a_forked_child_makes_its_own_client(place: Place) -> None:
     """It works in both, and the child does not touch the connections of the parent."""
     with place.store() as store:
         store.put("key", b"parent")
         link = store._connector.link()
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                assert store._connector.link() is not link
-                store.put("child", store.get("key"))
-                code = 0
-            finally:
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
+
+        def work() -> bool:
+            assert store._connector.link() is not link
+            store.put("child", store.get("key"))
+            return True
+
+        assert ended(forked(work)) == 0
         assert store._connector.link() is link
         assert store.get("child") == b"parent"
 

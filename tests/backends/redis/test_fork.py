@@ -1,12 +1,9 @@
 """Processes that fork: each child has connections of its own, and the parent keeps its."""
 
 import asyncio
-import os
-import signal
-import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +12,11 @@ from kvcore import AsyncStore, RedisStore, async_store, store_from_url
 from kvcore.aio.native import NativeStore
 from kvcore.testing.contract.fixtures import in_threads
 from tests import servers
+from tests.forks import ended, forked, forks
 from tests.redis_servers import RedisServer
 from tests.soak import count
 
 TURNS = count(100, 5000)
-CHILD_SECS = 60
 
 
 @pytest.fixture(params=["url", "client"])
@@ -34,25 +31,6 @@ def store(request: pytest.FixtureRequest, empty_valkey: RedisServer) -> Iterator
         yield store
 
 
-def forked(work: Callable[[], bool]) -> int:
-    """Do the work in a child; the id of the process."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        signal.alarm(CHILD_SECS)
-        code = 0 if work() else 2
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def ended(pid: int) -> int:
-    """The exit code of a child."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 def own_values(store: Any, name: str) -> bool:
     """Whether everything that is put is what is got."""
     for turn in range(TURNS):
@@ -62,7 +40,7 @@ def own_values(store: Any, name: str) -> bool:
     return len(store.keys(f"{name}-")) == TURNS
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_children_and_parent_at_once(store: RedisStore) -> None:
     """Four children and their parent use one store object; each gets its own values."""
     store.put("key", b"1")
@@ -74,7 +52,7 @@ def test_children_and_parent_at_once(store: RedisStore) -> None:
     assert store.get("key") == b"1"
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_a_fork_while_threads_are_busy(empty_valkey: RedisServer) -> None:
     """No lock that a thread of the parent held keeps a child waiting."""
     with store_from_url(empty_valkey.url()) as store:
@@ -97,7 +75,7 @@ def test_a_fork_while_threads_are_busy(empty_valkey: RedisServer) -> None:
                 thread.join()
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_a_fork_in_an_event_loop(empty_valkey: RedisServer) -> None:
     """A child of a process with a loop has loops and connections of its own."""
     store = async_store(store_from_url(empty_valkey.url()))
@@ -125,7 +103,7 @@ def test_a_fork_in_an_event_loop(empty_valkey: RedisServer) -> None:
     asyncio.run(use())
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_a_fork_with_threads_that_await(empty_valkey: RedisServer) -> None:
     """As gunicorn with ``--preload`` and a store that is awaited in threads."""
     store = AsyncStore(store_from_url(empty_valkey.url()))

@@ -56,11 +56,10 @@ VALUES = {"small": b"new", "large": LARGE}
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server with a value."""
-    with ScriptedS3() as server:
-        server.keep("key", b"old")
-        yield server
+    server.keep("key", b"old")
+    return server
 
 
 @pytest.fixture(params=TRUSTED)

@@ -1,7 +1,7 @@
 """Every verb in every trouble: our error, with key and store and what to do, and nothing stored."""
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,12 +107,11 @@ CELLS = [
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server with two values."""
-    with ScriptedS3() as server:
-        for key in ("key", "other"):
-            server.keep(key, VALUE, **{"x-amz-checksum-crc32": scripted.crc32_of(VALUE)})
-        yield server
+    for key in ("key", "other"):
+        server.keep(key, VALUE, **{"x-amz-checksum-crc32": scripted.crc32_of(VALUE)})
+    return server
 
 
 def open_store(server: ScriptedS3, **options: object) -> Any:

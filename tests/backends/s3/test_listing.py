@@ -37,11 +37,10 @@ PATHS = ["a b", "a%20b", "a+b", "a/b", "a/b/c", "plain", "umlaut-ü", "x" * 1000
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server that lists seven at a time."""
-    with ScriptedS3() as server:
-        server.page_size = 7
-        yield server
+    server.page_size = 7
+    return server
 
 
 @pytest.fixture(params=["our client", "a client passed in"])

@@ -27,12 +27,11 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server with some values."""
-    with ScriptedS3() as server:
-        for key in ("a", "b", "c"):
-            server.keep(f"pre/{key}", key.encode())
-        yield server
+    for key in ("a", "b", "c"):
+        server.keep(f"pre/{key}", key.encode())
+    return server
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,6 @@ from tests.object_servers.s3 import S3Server
 
 MIB = 1024 * 1024
 KEYS = {"access_key": "AKID", "secret_key": "a-canary-of-a-secret"}
-
-
-@pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
-    """A server that writes down what it is asked."""
-    with ScriptedS3() as server:
-        yield server
 
 
 def made(**options: Any) -> Any:

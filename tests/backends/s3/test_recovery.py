@@ -27,12 +27,11 @@ BUSY = error(503, "SlowDown")
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server with two values."""
-    with ScriptedS3() as server:
-        for key in ("key", "other"):
-            server.keep(key, VALUE)
-        yield server
+    for key in ("key", "other"):
+        server.keep(key, VALUE)
+    return server
 
 
 @pytest.fixture

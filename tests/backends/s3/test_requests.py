@@ -12,13 +12,12 @@ from tests.backends.s3.verbs import LARGE, OPTIONS, VALUE, VERBS
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
+def server(server: ScriptedS3) -> ScriptedS3:
     """A server with some values."""
-    with ScriptedS3() as server:
-        for key in ("key", "other"):
-            server.keep(key, VALUE)
-        server.keep("count", b"1")
-        yield server
+    for key in ("key", "other"):
+        server.keep(key, VALUE)
+    server.keep("count", b"1")
+    return server
 
 
 @pytest.fixture

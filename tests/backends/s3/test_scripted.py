@@ -22,13 +22,6 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
-    """An empty server."""
-    with ScriptedS3() as server:
-        yield server
-
-
-@pytest.fixture
 def client(server: ScriptedS3) -> Iterator[Any]:
     """boto3's client, with checksums and no second tries."""
     made = S3Server("scripted", server.endpoint).client(

@@ -1,0 +1,14 @@
+"""The scripted server of a test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backends.s3.scripted import ScriptedS3
+
+
+@pytest.fixture
+def server(s3_environment: None) -> Iterator[ScriptedS3]:
+    """An empty one, in this process; it writes down what it is asked."""
+    with ScriptedS3() as server:
+        yield server
