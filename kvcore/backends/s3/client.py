@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any, NamedTuple, NoReturn
 
 from kvcore.backends.s3 import deleting, listing
+from kvcore.backends.s3.models import share_models
 from kvcore.backends.s3.objects import Boto, Credentials, Session
 from kvcore.backends.s3.providers import AWS, PROVIDERS, UNKNOWN, Provider
 from kvcore.backends.s3.retrying import Retries
@@ -315,8 +316,9 @@ def _make_core(given: Settings) -> Session:
 
 
 def _make_session(boto3: Boto, given: Settings, region: str | None) -> Session:
-    session = boto3.session.Session(
-        botocore_session=_make_core(given),
+    session = _shared(
+        boto3,
+        _make_core(given),
         profile_name=given.profile,
         aws_access_key_id=given.access_key,
         aws_secret_access_key=given.secret_key,
@@ -331,7 +333,13 @@ def _make_session(boto3: Boto, given: Settings, region: str | None) -> Session:
     core = _make_core(given)
     role = _Role(core, source, given, region)
     core.get_component("credential_provider").providers.insert(0, role)
-    return boto3.session.Session(botocore_session=core, region_name=region)
+    return _shared(boto3, core, region_name=region)
+
+
+def _shared(boto3: Boto, core: Session, **options: str | None) -> Session:
+    session = boto3.session.Session(botocore_session=core, **options)
+    share_models(core)
+    return session
 
 
 class _Role:

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
-import signal
-import sys
-import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader, create_loader
 
-from kvcore import AsyncStore, S3Store, StoreError, StoreTimeout, store_from_url
-from kvcore.backends.s3.retrying import Retries
+from kvcore import AsyncStore, S3Store, store_from_url
+from kvcore.backends.s3 import models
 from kvcore.testing.contract.fixtures import blob, in_threads
-from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3, always, error, hang
+from tests.backends.s3.scripted import ScriptedS3
+from tests.forks import ended, forked, forks
 from tests.soak import count
 
 MIB = 1024 * 1024
-CHILD_SECS = 60
-
-
-@pytest.fixture
-def server(s3_environment: None) -> Iterator[ScriptedS3]:
-    """A server in this process."""
-    with ScriptedS3() as server:
-        yield server
 
 
 # The client
@@ -47,6 +37,53 @@ def test_nothing_is_made_before_it_is_needed(server: ScriptedS3) -> None:
         assert server.objects["pre/a/b"].data == b"value"
         again.close()
     assert server.operations == ["PutObject"]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The files of models that botocore reads from now on."""
+    read: list[str] = []
+    load_file = JSONFileLoader.load_file
+
+    def spy(self: JSONFileLoader, path: str) -> Any:
+        read.append(path)
+        return load_file(self, path)
+
+    monkeypatch.setattr("botocore.session.create_loader", create_loader)  # not that of the tests
+    monkeypatch.setattr(JSONFileLoader, "load_file", spy)
+    models._loader.cache_clear()
+    yield read
+    models._loader.cache_clear()
+
+
+@pytest.mark.parametrize("role", [None, "arn:aws:iam::1:role/site"])
+def test_a_process_reads_once_what_botocore_knows(
+    role: str | None, server: ScriptedS3, read: list[str]
+) -> None:
+    """However many stores it has, each with a client of its own, also if they begin at once."""
+    options = {"endpoint": server.endpoint, "access_key": "a", "secret_key": "b", "role": role}
+    stores = [S3Store("bucket", **options) for _ in range(8)]  # type: ignore[arg-type]
+    stores[0]._client()
+    known = [*read]
+    in_threads(7, lambda number: stores[1 + number]._client())
+    assert len({id(store._client()) for store in stores}) == 8
+    assert known
+    assert read == known
+    for store in stores:
+        store.close()
+
+
+def test_models_of_ones_own_are_found(
+    server: ScriptedS3, read: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In the folders of AWS_DATA_PATH, as it is when a client is made."""
+    for folder in ("a", "b"):
+        monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path / folder))
+        with store_from_url(server.url()) as store:
+            store.put("key", b"value")
+            session = store._connection._session  # type: ignore[attr-defined]
+            loader = session._session.get_component("data_loader")
+            assert loader.search_paths[0] == str(tmp_path / folder)
 
 
 def test_threads_and_views_share_it(server: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,21 +108,7 @@ def test_threads_and_views_share_it(server: ScriptedS3, monkeypatch: pytest.Monk
     store.close()
 
 
-def forked(work: Callable[[], bool]) -> int:
-    """Do the work in a child; the id of the process."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        signal.alarm(CHILD_SECS)
-        code = 0 if work() else 2
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_children_make_their_own(bucket: Any) -> None:
     """Four of them and their parent use one store at once; nobody takes another's answer."""
     with store_from_url(bucket.url("pre/")) as store:
@@ -99,11 +122,10 @@ def test_children_make_their_own(bucket: Any) -> None:
 
         children = [forked(lambda n=number: own_values(f"child{n}")) for number in range(4)]
         assert own_values("parent")
-        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-        assert codes == [0] * 4
+        assert [ended(child) for child in children] == [0] * 4
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@forks
 def test_a_child_leaves_the_parents_upload_alone(server: ScriptedS3) -> None:
     """A writer that was open at the fork goes on in the parent, whatever the child does with it."""
     with store_from_url(server.url(multipart_threshold=5 * MIB)) as store:
@@ -115,122 +137,10 @@ def test_a_child_leaves_the_parents_upload_alone(server: ScriptedS3) -> None:
             del writer
             return True
 
-        assert os.waitstatus_to_exitcode(os.waitpid(forked(drop), 0)[1]) == 0
+        assert ended(forked(drop)) == 0
         writer.write(b"end")
         writer.commit()
         assert server.objects["key"].data == bytes(6 * MIB) + b"end"
-
-
-# Deadlines
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Response:
-    """An answer with a status alone."""
-
-    def __init__(self, status: int) -> None:
-        self.status_code = status
-
-
-def asked_again(
-    retries: Retries,
-    clock: Clock,
-    status: int,
-    code: str = "",
-    *,
-    method: str = "PUT",
-    each_secs: float = 0.0,
-    **headers: str,
-) -> int:
-    """How often a request is sent that is answered so each time, after ``each_secs``."""
-    request: dict[str, Any] = {"method": method, "headers": headers, "body": b"", "context": {}}
-    retries.begin(params=request)
-    answer = Response(status), {"Error": {"Code": code}}
-    for attempt in range(1, 100):
-        clock.now += each_secs
-        delay = retries.needs_retry(attempt, None, request, response=answer)
-        if delay is None:
-            return attempt
-        clock.now += delay
-    raise AssertionError("it is sent for ever")
-
-
-def test_retries_end_with_the_deadline() -> None:
-    """However many are left."""
-    clock = Clock()
-    retries = Retries(50, 10, 5, clock=clock)
-    assert asked_again(retries, clock, 503, each_secs=4) == 3
-    assert asked_again(retries, clock, 503, each_secs=11) == 1
-    assert asked_again(Retries(3, 1000, 5, clock=clock), clock, 503) == 4
-    started = clock.now
-    assert asked_again(retries, clock, 503, "SlowDown", each_secs=0.01) < 50
-    assert clock.now - started <= 10
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "conditional", "again"),
-    [
-        (503, "SlowDown", False, True),
-        (503, "SlowDown", True, True),
-        (429, "", True, True),
-        (400, "RequestTimeout", True, True),
-        (500, "InternalError", False, True),
-        (500, "InternalError", True, False),
-        (409, "ConditionalRequestConflict", True, True),
-        (403, "AccessDenied", False, False),
-        (404, "NoSuchKey", False, False),
-        (412, "PreconditionFailed", True, False),
-    ],
-)
-def test_what_is_sent_again(status: int, code: str, conditional: bool, again: bool) -> None:
-    """What the service has not done; and what it may have done, unless it was on a condition."""
-    clock = Clock()
-    retries = Retries(1, 10, 5, clock=clock)
-    headers = {"If-None-Match": "*"} if conditional else {}
-
-    class Put:
-        name = "PutObject"
-
-    request: dict[str, Any] = {"method": "PUT", "headers": headers, "body": b"", "context": {}}
-    retries.begin(params=request)
-    answer = Response(status), {"Error": {"Code": code}}
-    assert (retries.needs_retry(1, Put, request, response=answer) is not None) == again
-
-
-def test_a_service_that_hangs(server: ScriptedS3) -> None:
-    """Every verb ends in `StoreTimeout` within its deadline, its retries included."""
-    server.keep("key", b"value")
-    server.fail(".*", hang)
-    with store_from_url(server.url(deadline=0.4, retries=5)) as store:
-        for verb in (store.get, store.stat, store.delete, lambda key: store.put(key, b"x")):
-            with pytest.raises(StoreTimeout):
-                verb("key")
-    assert len(server.asked) <= 12
-
-
-def test_a_large_body_may_take_longer_than_the_deadline() -> None:
-    """As long as it moves; then the clock starts anew."""
-    clock = Clock()
-    retries = Retries(1, 10, 5, clock=clock)
-
-    class Body:
-        moved = 1100.0
-        error = None
-
-    request: dict[str, Any] = {"method": "PUT", "headers": {}, "body": Body, "context": {}}
-    retries.begin(params=request)
-    clock.now = 1101.0
-    answer = Response(503), {"Error": {}}
-    assert retries.needs_retry(1, None, request, response=answer) is not None
 
 
 # Memory
@@ -303,114 +213,3 @@ def test_awaited_streams_both_ways(server: ScriptedS3) -> None:
 
     asyncio.run(use())
     assert server.operations.count("UploadPart") == 3
-
-
-def test_a_cancelled_upload_leaves_nothing(server: ScriptedS3) -> None:
-    """Neither a value nor a part, once the cancellation is let out."""
-
-    async def use() -> None:
-        begun = asyncio.Event()
-
-        async def source() -> AsyncIterator[bytes]:
-            for _ in range(7):
-                yield bytes(MIB)
-            begun.set()
-            await asyncio.Event().wait()
-
-        async with AsyncStore(store_from_url(server.url(multipart_threshold=5 * MIB))) as store:
-            task = asyncio.create_task(store.put_file("key", source()))
-            await asyncio.wait_for(begun.wait(), 30)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    asyncio.run(use())
-    assert server.objects == {}
-    assert server.uploads == {}
-
-
-# Uploads
-
-
-def test_an_abort_that_fails_is_tried_again(server: ScriptedS3) -> None:
-    """And if it fails for ever, the error says what stays and who removes it."""
-
-    def broken() -> Iterator[bytes]:
-        yield bytes(6 * MIB)
-        raise RuntimeError("the source is broken")
-
-    with store_from_url(server.url(multipart_threshold=5 * MIB, retries=0)) as store:
-        server.fail("AbortMultipartUpload", always(error(500, "InternalError")), times=1)
-        with pytest.raises(RuntimeError, match="the source is broken"):
-            store.put_file("key", broken())
-        assert server.uploads == {}
-        server.fail("AbortMultipartUpload", always(error(500, "InternalError")))
-        with pytest.raises(RuntimeError) as caught:
-            store.put_file("key", broken())
-        assert "kvcore gc" in "".join(caught.value.__notes__)
-        assert len(server.uploads) == 1
-        server.heal()
-        assert store._sweep(0) == 1
-        assert server.uploads == {}
-        with pytest.raises(StoreError, match="could not be removed"):
-            server.fail("AbortMultipartUpload", always(error(403, "AccessDenied")))
-            writer = store.open_write("key")
-            writer.write(bytes(6 * MIB))
-            writer.abort()
-
-
-def test_gc_takes_what_is_old_and_ours(server: ScriptedS3) -> None:
-    """Below the prefix, and begun so long ago."""
-    with (
-        store_from_url(server.url("pre/", multipart_threshold=5 * MIB)) as store,
-        store_from_url(server.url("other/", multipart_threshold=5 * MIB)) as other,
-    ):
-        mine, theirs = store.open_write("key"), other.open_write("key")
-        mine.write(bytes(6 * MIB))
-        theirs.write(bytes(6 * MIB))
-        assert len(server.uploads) == 2
-        assert store._sweep(10**9) == 0
-        mine.abort()
-        theirs.abort()
-        assert store._sweep(0) == 0
-    assert server.uploads == {}
-
-
-def test_a_file_that_shrinks_meanwhile(server: ScriptedS3, tmp_path: Path) -> None:
-    """Is an error of the caller's file; nothing is stored of it, and no part stays."""
-    path = tmp_path / "file"
-    path.write_bytes(bytes(12 * MIB))
-
-    def shrink(asked: Asked, do: Do) -> Answer:
-        os.truncate(path, 5 * MIB)
-        return do(asked)
-
-    server.fail("CreateMultipartUpload", shrink)
-    with store_from_url(server.url(multipart_threshold=5 * MIB)) as store:
-        with pytest.raises(OSError, match="shorter while it was read") as caught:
-            store.put_file("key", path)
-        assert not isinstance(caught.value, StoreError)
-    assert server.objects == {}
-    assert server.uploads == {}
-
-
-def test_parts_of_a_stream_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a stream without a known end has more room than ten thousand small parts give."""
-    from kvcore.backends.s3.uploading import Sizes
-
-    sizes = Sizes(16 * MIB, 5 * MIB, 8, equal=False)
-    assert [sizes.next_part(n) // MIB for n in (0, 2499, 2500, 9999)] == [5, 5, 10, 40]
-    assert sizes._replace(equal=True).next_part(9999) == 5 * MIB
-    assert sizes.part_of(5 * 1024**4) * 10_000 >= 5 * 1024**4
-
-
-def test_a_writer_from_many_threads(server: ScriptedS3) -> None:
-    """One after the other, each in a thread of its own."""
-    with store_from_url(server.url(multipart_threshold=5 * MIB)) as store:
-        writer = store.open_write("key")
-        for _ in range(12):
-            thread = threading.Thread(target=writer.write, args=(bytes(MIB),))
-            thread.start()
-            thread.join()
-        assert writer.commit() == "key"
-    assert len(server.objects["key"].data) == 12 * MIB
