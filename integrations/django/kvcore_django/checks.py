@@ -126,7 +126,7 @@ def _cannot_create(what: str, field: object) -> checks.Error:
 def _check_urls(stores: Stores) -> _Messages:
     if not getattr(settings, "ROOT_URLCONF", None):
         return
-    for route, store in _served(get_resolver(), "", {}):
+    for route, store in served_stores(get_resolver(), "", {}):
         wrong = _unknown(store, stores)
         if wrong:
             hint = (
@@ -136,14 +136,14 @@ def _check_urls(stores: Stores) -> _Messages:
             yield checks.Error(f"the URLs below {route!r}: {wrong}", hint=hint, id="kvcore.E003")
 
 
-def _served(
+def served_stores(
     resolver: URLResolver, route: str, given: dict[str, Any]
 ) -> Iterator[tuple[str, object]]:
     """The routes that serve a store, and what they serve."""
     for entry in resolver.url_patterns:
         below = f"{route}{entry.pattern}"
         if isinstance(entry, URLResolver):
-            yield from _served(entry, below, {**given, **entry.default_kwargs})
+            yield from served_stores(entry, below, {**given, **entry.default_kwargs})
         elif entry.callback in (serve, aserve):
             yield below, {**given, **entry.default_args}.get("store", "default")
 

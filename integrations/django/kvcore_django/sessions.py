@@ -26,6 +26,7 @@ from kvcore import (
     ConfigError,
     InlineStore,
     KeyExists,
+    KeyValueStore,
     SessionPolicy,
     Sessions,
     async_store,
@@ -407,7 +408,7 @@ class _Engine:
     """The sessions of the project, for each way to ask a store for them."""
 
     def __init__(self, kind: type[SessionStore]) -> None:
-        self._store = current_store(getattr(settings, STORE, "default"))
+        self._store = current_store(store_name())
         self._made_of: dict[str, Any] = {
             "policy": policy(),
             "serializer": _Signed(kind),
@@ -450,6 +451,12 @@ def _engine_of(kind: type[SessionStore]) -> _Engine:
 
 def _store_key(sessions: AsyncSessions, key: str) -> str:
     return sessions.policy.prefix + handle_of(key)
+
+
+def store_name() -> str | KeyValueStore:
+    """What ``KVCORE_SESSION_STORE`` says: a name, or a store."""
+    name: str | KeyValueStore = getattr(settings, STORE, "default")
+    return name
 
 
 def policy() -> SessionPolicy:
