@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from kvcore import AsyncStore, StoreError, store_from_url
-from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3, always, error
+from kvcore import (
+    AsyncStore,
+    CopyReport,
+    FilesystemStore,
+    StoreError,
+    copy_store,
+    store_from_url,
+)
+from tests.backends.s3.scripted import Answer, Asked, Do, ScriptedS3, always, error, lose_the_answer
 
 MIB = 1024 * 1024
 
@@ -60,6 +67,29 @@ def test_gc_takes_what_is_old_and_ours(server: ScriptedS3) -> None:
     assert server.uploads == {}
 
 
+@pytest.mark.parametrize("times", [1, None])
+def test_an_upload_whose_id_was_lost_is_left_to_gc(times: int | None, server: ScriptedS3) -> None:
+    """It has no parts and nobody can tell whose it is: another writer's of that key stays whole."""
+    with (
+        store_from_url(server.url(multipart_threshold=5 * MIB, retries=1)) as store,
+        store_from_url(server.url(multipart_threshold=5 * MIB)) as other,
+    ):
+        theirs = other.open_write("key")
+        theirs.write(bytes(6 * MIB))
+        server.fail("CreateMultipartUpload", lose_the_answer, times)
+        if times is None:
+            with pytest.raises(StoreError):
+                store.put("key", bytes(7 * MIB))
+        else:
+            store.put("key", bytes(7 * MIB))
+            assert len(server.objects["key"].data) == 7 * MIB
+        theirs.commit()
+        assert len(server.objects["key"].data) == 6 * MIB
+        assert len(server.uploads) == (2 if times is None else 1)
+        store._sweep(0)
+        assert server.uploads == {}
+
+
 def test_a_file_that_shrinks_meanwhile(server: ScriptedS3, tmp_path: Path) -> None:
     """Is an error of the caller's file; nothing is stored of it, and no part stays."""
     path = tmp_path / "file"
@@ -78,11 +108,20 @@ def test_a_file_that_shrinks_meanwhile(server: ScriptedS3, tmp_path: Path) -> No
     assert server.uploads == {}
 
 
+def test_a_file_goes_in_few_parts_and_is_known_again(server: ScriptedS3, tmp_path: Path) -> None:
+    """A part is a request; and who copies the file once more is told that it is there."""
+    with FilesystemStore(tmp_path) as folder, store_from_url(server.url()) as store:
+        folder.put("key", os.urandom(20 * MIB))
+        store.put_file("key", os.fspath(folder.local_path("key")))
+        assert server.operations.count("UploadPart") == 4
+        assert copy_store(folder, store) == CopyReport(same=1)
+
+
 def test_parts_of_a_stream_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a stream without a known end has more room than ten thousand small parts give."""
     from kvcore.backends.s3.uploading import Sizes
 
-    sizes = Sizes(16 * MIB, 5 * MIB, 8, equal=False)
+    sizes = Sizes(16 * MIB, 5 * MIB, 8, equal=False, largest_part=64 * MIB)
     assert [sizes.next_part(n) // MIB for n in (0, 2499, 2500, 9999)] == [5, 5, 10, 40]
     assert sizes._replace(equal=True).next_part(9999) == 5 * MIB
     assert sizes.part_of(5 * 1024**4) * 10_000 >= 5 * 1024**4
