@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import SystemRandom
 from typing import NamedTuple, TypeAlias, cast
 
@@ -21,6 +22,7 @@ from kvcore import (
 from kvcore.sessions import (
     PruneReport,
     SameSite,
+    Saved,
     Serializer,
     SessionEvent,
     log,
@@ -144,12 +146,25 @@ class KVSessionInterface(SessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save what changed, and say it in the response's headers."""
-        if not isinstance(session, KVSession) or not session.touched:
+        if not isinstance(session, KVSession):
             return
+        if session.touched:
+            self._save(app, session, response)
+        if response.is_streamed:  # what makes it may use the session, when no header can be sent
+            session.seal()
+            response.call_on_close(partial(self._save_late, app, session))
+
+    def _save_late(self, app: Flask, session: KVSession) -> None:
+        if session.touched:
+            self._saved(app, session)
+
+    def _saved(self, app: Flask, session: KVSession) -> Saved:
         sessions = self.sessions_of(app)
         assert sessions is not None  # there was one to open it
-        lifetime_secs = app.permanent_session_lifetime.total_seconds()
-        saved = sessions.save(session, idle_secs=lifetime_secs)
+        return sessions.save(session, idle_secs=app.permanent_session_lifetime.total_seconds())
+
+    def _save(self, app: Flask, session: KVSession, response: Response) -> None:
+        saved = self._saved(app, session)
         headers = response.headers
         headers["Vary"] = varying(", ".join(headers.getlist("Vary")))
         if saved.ended:
@@ -159,15 +174,16 @@ class KVSessionInterface(SessionInterface):
             or session.wants_its_cookie_renewed
             or (session.permanent and (saved.renewed or app.config["SESSION_REFRESH_EACH_REQUEST"]))
         ):
-            self._set_cookie(app, session, response, sessions.cookie_for(saved.id))
+            self._set_cookie(app, session, response, saved.id)
 
     def _set_cookie(
-        self, app: Flask, session: SessionMixin, response: Response, value: str
+        self, app: Flask, session: SessionMixin, response: Response, session_id: str
     ) -> None:
-        cookie = self.cookie_of(app)
+        sessions, cookie = self.sessions_of(app), self.cookie_of(app)
+        assert sessions is not None
         response.set_cookie(
             cookie.name,
-            value,
+            sessions.cookie_for(session_id),
             expires=self.get_expiration_time(app, session),
             path=cookie.path,
             domain=cookie.domain,
