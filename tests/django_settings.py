@@ -25,6 +25,9 @@ DATABASES = {
     }
 }
 KVCORE_STORES = {"default": "memory://"}
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+KVCORE_SESSION_STORE = "default"
+KVCORE_SESSION_POLICY: dict[str, object] = {}
 STORAGES = {
     "default": {"BACKEND": "kvcore_django.storage.KVStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -1,6 +1,7 @@
 """Settings of the Django site."""
 
 from example_sites import shelf
+from example_sites.shelf import places
 from example_sites.shelf import settings as shared
 
 SECRET_KEY = shared.SECRET_KEY
@@ -21,12 +22,14 @@ ROOT_URLCONF = "example_sites.django_site.urls"
 TEMPLATES = [
     {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [shelf.TEMPLATES]},
 ]
-SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 SESSION_COOKIE_NAME = "shelf_django"  # cookies do not tell the ports of a host apart
 CSRF_COOKIE_NAME = "shelf_django_csrf"
 CSRF_FAILURE_VIEW = "example_sites.django_site.views.foreign"
 
 # From here on it is kvcore's.
 KVCORE_STORES = shared.STORES
+SESSION_ENGINE = "kvcore_django.sessions"
+KVCORE_SESSION_STORE = shared.session_store(KVCORE_STORES)
+KVCORE_SESSION_POLICY = places.POLICY
 
 SHELF_MAX_BYTES = shared.MAX_BYTES

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.gallery_or_upload),
     path("sign-in", views.sign_in),
     path("sign-out", views.sign_out),
+    path("signed-in", views.signed_in_or_elsewhere),
     path("view/<str:name>", views.view),
     path("pictures/<str:name>", views.show),
     path("download/<str:name>", views.download),

@@ -12,11 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from kvcore_django import current_store, save_upload
+from kvcore_django import current_session, current_sessions, current_store, save_upload
 from kvcore_django.views import serve
 
 from example_sites import shelf
-from example_sites.shelf import Picture
+from example_sites.shelf import Picture, places
 from kvcore import InvalidKey, KeyNotFound, UploadRefused
 from kvcore.mime import PICTURES
 from kvcore.uploads import http_status
@@ -37,9 +37,9 @@ def redirect(location: str) -> HttpResponse:
     return HttpResponse(status=303, headers={"Location": location})
 
 
-def back(request: HttpRequest, notice: str) -> HttpResponse:
+def back(request: HttpRequest, notice: str, to: str = "/") -> HttpResponse:
     request.session["notice"] = notice
-    return redirect("/")
+    return redirect(to)
 
 
 def find(name: str) -> Picture:
@@ -85,6 +85,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if not person:
         return page(request, "shelf/sign_in.html", 400, error=shelf.NO_NAME)
     request.session["person"] = person
+    notes = places.notes(request.headers.get("User-Agent"), "Django")
+    current_session(request).notes.update(notes)
     return redirect("/")
 
 
@@ -92,6 +94,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     request.session.flush()
     return redirect("/sign-in")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def signed_in_or_elsewhere(request: HttpRequest) -> HttpResponse:
+    person, session = request.session["person"], current_session(request)
+    if request.method != "POST":
+        infos = current_sessions().sessions_for(person, current=session)
+        return page(request, "shelf/signed_in.html", **places.content(infos))
+    chosen = request.POST.get("session", "")
+    if chosen == places.EVERYWHERE:
+        current_sessions().revoke_user(person)
+        return sign_out(request)
+    if chosen == places.OTHERS:
+        ended = current_sessions().revoke_user(person, keep=session)
+        return back(request, places.told(ended), "/signed-in")
+    found = current_sessions().revoke(chosen, user=person)
+    return back(request, places.SIGNED_OUT if found else places.NOT_THERE, "/signed-in")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

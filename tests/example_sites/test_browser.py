@@ -287,7 +287,7 @@ def test_another_s_picture_has_no_delete(shelf: Shelf, page: Page) -> None:
     assert page.get_by_text("Delete").count() == 0
 
 
-WIRED = pytest.mark.parametrize("running", ["flask"], indirect=True)
+WIRED = pytest.mark.parametrize("running", ["django", "flask"], indirect=True)
 
 
 @WIRED

@@ -19,6 +19,7 @@ from django.contrib.sessions.backends.base import (
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core import signing
 from django.core.signals import setting_changed
+from django.http import HttpRequest
 from django.utils.crypto import get_random_string
 
 from kvcore import (
@@ -67,6 +68,8 @@ class SessionStore(SessionBase):
     ['tea']
     """
 
+    accessed: bool
+    modified: bool
     _session_cache: dict[str, Any]
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -468,6 +471,20 @@ def policy() -> SessionPolicy:
         user_keys=("_auth_user_id",),
         watch=(),  # who logs in by Django has a new key already
     )
+
+
+def current_session(request: HttpRequest) -> SessionStore:
+    """``request.session``, with the type that it has here: for type checkers and editors.
+
+    Raises `ConfigError` where ``SESSION_ENGINE`` is another.
+    """
+    session = getattr(request, "session", None)
+    if not isinstance(session, SessionStore):
+        raise ConfigError(
+            f"request.session is no session in a store, but {type(session).__name__}: set"
+            " SESSION_ENGINE = 'kvcore_django.sessions', and have SessionMiddleware in MIDDLEWARE"
+        )
+    return session
 
 
 def current_sessions() -> Sessions:
