@@ -9,7 +9,7 @@ from tests.http.clients import ANN, ELSEWHERE, Answer, Site
 from tests.http.shelf import whatever_the_store
 
 PHONE = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
-WIRED = ["flask"]
+WIRED = ["django", "flask"]
 
 pytestmark = pytest.mark.parametrize("site", WIRED, indirect=True)
 

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from example_sites.shelf import places
 from kvcore import KeyValueStore
 from tests.http.clients import Site
 
@@ -31,7 +32,9 @@ class DjangoSite(Site):
 
 @pytest.fixture
 def django_site(store: KeyValueStore, max_bytes: int, settings: Settings) -> DjangoSite:
-    """The site with its stores and limits set."""
+    """The site with its stores, sessions and limits set."""
     settings.KVCORE_STORES = {"default": store}
+    settings.SESSION_ENGINE = "kvcore_django.sessions"
+    settings.KVCORE_SESSION_POLICY = places.POLICY
     settings.SHELF_MAX_BYTES = max_bytes
     return DjangoSite(store)
