@@ -106,7 +106,7 @@ class S3Store(ObjectStore):
         acl: str | None = None,
         headers: Mapping[str, str] | None = None,
         multipart_threshold: int = uploading.THRESHOLD_BYTES,
-        part_size: int = uploading.PART_BYTES,
+        part_size: int | None = None,
         concurrency: int = uploading.CONCURRENCY,
         public_endpoint: str | None = None,
         base_url: str | None = None,
@@ -135,7 +135,11 @@ class S3Store(ObjectStore):
             **checksum,
         }
         self._sizes = uploading.Sizes(
-            multipart_threshold, part_size, concurrency, equal=service.equal_parts
+            multipart_threshold,
+            part_size or uploading.PART_BYTES,
+            concurrency,
+            equal=service.equal_parts,
+            largest_part=part_size or uploading.LARGE_PART_BYTES,
         )
         self._threads = concurrency
         self._shown = shown(given, OPTIONS, _DEFAULTS)

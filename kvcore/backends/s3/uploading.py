@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from kvcore.backends.s3.store import S3Store
 
 PART_BYTES = 5 * MIB  # the least there is: with a few of them in memory a stream stays small
+LARGE_PART_BYTES = 64 * MIB  # of what need not be in memory
 THRESHOLD_BYTES = 16 * MIB
 CONCURRENCY = 8
 
 AT_ONCE_BYTES = 256 * 1024  # what may go out within one time-out of the socket
 _BUFFERED_BYTES = 10 * MIB  # of parts in memory that are on their way, besides the one being filled
 _PARTS_PER_SIZE = 2_500  # then a stream without a known end goes on in parts of twice the size
+_FEWEST_PARTS = 4  # each is a request more; a few of them use a line better than one
 _PRESENT_TRIES = 10
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -43,10 +45,13 @@ class Sizes(NamedTuple):
     concurrency: int
     equal: bool
     """All parts but the last must have one size."""
+    largest_part: int
+    """Of a value whose size is known."""
 
     def part_of(self, size: int) -> int:
         """Bytes of a part of a value whose size is known."""
-        return max(self.part, -(-size // MOST_PARTS))
+        part = min(-(-size // _FEWEST_PARTS), self.largest_part)
+        return max(part, self.part, -(-size // MOST_PARTS))
 
     def next_part(self, number: int) -> int:
         """Bytes of the next part of a stream, after ``number`` of them."""

@@ -152,7 +152,8 @@ OPTIONS: Mapping[str, Option] = {
         "bytes above which a value goes in parts (default 16 MiB)",
     ),
     "part_size": Option(
-        integer(LEAST_PART_BYTES, MOST_PUT_BYTES), "bytes of a part (default 5 MiB)"
+        integer(LEAST_PART_BYTES, MOST_PUT_BYTES),
+        "bytes of a part (default: 5 MiB; up to 64 MiB of what need not be in memory)",
     ),
     "profile": Option(text, "a profile of boto3's configuration"),
     "provider": Option(choice(*PROVIDERS), "the service behind the endpoint: sets what it needs"),

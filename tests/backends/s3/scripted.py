@@ -186,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         asked = self._read()
+        if asked is None:  # the client is gone: what came of the value is none
+            self.close_connection = True
+            return
         owner = self.server_of
         answer = owner.answer(asked)
         if answer.gate is not None:
@@ -213,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
 
-    def _read(self) -> Asked:
+    def _read(self) -> Asked | None:
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -221,7 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body, _ = _unchunked(self.rfile.readline, self.rfile.read)
         else:
-            body = self.rfile.read(int(headers.get("content-length", 0)))
+            size = int(headers.get("content-length", 0))
+            body = self.rfile.read(size)
+            if len(body) < size:
+                return None
         if "aws-chunked" in headers.get("content-encoding", ""):
             lines = _Lines(body)
             body, trailers = _unchunked(lines.readline, lines.read)
