@@ -18,6 +18,7 @@ from benchmarks.topics import (
     serving,
     sessions,
     signing,
+    starlette_sessions,
     start,
 )
 
@@ -35,6 +36,7 @@ TOPICS: tuple[ModuleType, ...] = (
     django,
     serving,
     sessions,
+    starlette_sessions,
     signing,
     copying,
     start,

@@ -41,6 +41,7 @@ class Session(MutableMapping[str, Any]):
         self._notes: dict[str, str] = {}
         self._touched = False
         self._changeable = False  # whether something may have changed since it was loaded
+        self._lent = False  # whether it may change without our knowledge
         self._cleared = False
         self._destroyed = False
         self._regenerate = False
@@ -91,7 +92,7 @@ class Session(MutableMapping[str, Any]):
     def _lend(self, value: Any) -> Any:  # noqa: ANN401  # whatever was stored
         """What is given out may be changed out there, unless it is of a type that cannot."""
         if type(value) not in _UNCHANGING:
-            self._changeable = True
+            self._changeable = self._lent = True
         return value
 
     # What it knows of itself
@@ -144,7 +145,7 @@ class Session(MutableMapping[str, Any]):
         Saved with the session; change it freely. Not part of the content.
         """
         self._ready()
-        self._changeable = True
+        self._changeable = self._lent = True
         return self._notes
 
     # What ends or renames it

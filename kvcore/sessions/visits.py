@@ -91,6 +91,7 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         for whoever opened the session. Raises `SessionError`, `StoreError`.
         """
         saved = await self._visits.save(self)
+        self._changeable = self._lent  # what was set is saved
         before, self._saved = self._saved, saved
         if before.issued and saved.id == before.id:
             self._saved = saved._replace(issued=True)

@@ -18,7 +18,6 @@ from kvcore import (
     ConfigError,
     CookiePolicy,
     KeyValueStore,
-    SessionPolicy,
 )
 from kvcore.sessions import (
     LoadMode,
@@ -28,6 +27,7 @@ from kvcore.sessions import (
     SessionOptions,
     Visits,
     log,
+    policy_from,
     private,
     sent_cookie,
     varying,
@@ -112,7 +112,7 @@ class SessionMiddleware:
         if max_age is not None:
             options = {"idle_secs": max_age, **options}
         self._secrets = _secrets(secret_key)
-        self._policy = SessionPolicy(**options)
+        self._policy = policy_from(options, "SessionMiddleware", {})
         self._mode, self._serializer, self._on_event = mode, serializer, on_event
         if isinstance(exclude, str):
             raise ConfigError(f"exclude is a collection of paths: ({exclude!r},)")
@@ -191,23 +191,28 @@ class _Visit:
         self._cookie = cookie
         self._max_age = max_age
         self._send = send
-        self._has_begun = False
+        self._has_begun = False  # whether headers went out
+        self._has_told = False  # whether it was saved then
 
     async def send(self, message: Message) -> None:
         """Send a message; the session is saved before headers go out."""
         if not self._has_begun and message["type"] in _BEGINNINGS:
             if self._session.touched:
                 await self._tell(message)
+                self._has_told = True
             self._has_begun = True
             self._session.seal()
         await self._send(message)
 
     async def end(self, scope: Scope) -> None:
         """Save what was changed since headers went out, or what a WebSocket changed."""
-        if self._session.touched and (self._has_begun or scope["type"] == "websocket"):
-            self._session.seal()
+        session = self._session
+        if not (self._has_begun or scope["type"] == "websocket"):
+            return
+        if session.modified or (session.touched and not self._has_told):
+            session.seal()
             with CancelScope(shield=True):  # who is cancelled has changed something all the same
-                await self._session.save()
+                await session.save()
 
     async def _tell(self, message: Message) -> None:
         headers = list(message.get("headers", ()))

@@ -190,7 +190,7 @@ class Hidden:
         ({"same_site": "none", "https_only": False}, "secure"),
         ({"max_age": 0}, "idle_secs"),
         ({"idle_secs": -1}, "idle_secs"),
-        ({"absolut_secs": 5}, "absolut_secs"),
+        ({"absolut_secs": 5}, "absolute_secs"),
         ({"mode": "lazy"}, "inline"),
         ({"exclude": "/static"}, "collection"),
         ({"store": object()}, "store"),
