@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from example_sites import shelf
-from kvcore.sessions import SessionInfo
+from kvcore.sessions import SessionInfo, SessionOptions
 
 USER = "person"
 """The key of a session that says whose it is: a change of it gives the session another id."""
 
-POLICY = {"user_keys": (USER,), "watch": (USER,), "absolute_secs": 90 * 86_400}
+POLICY: SessionOptions = {"user_keys": (USER,), "watch": (USER,), "absolute_secs": 90 * 86_400}
 """Of `kvcore.SessionPolicy`: whose a session is, and that it ends after 90 days in any case."""
 
 OTHERS = "others"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from kvcore_starlette import StoreMiddleware, StoreResponse, save_upload
+from kvcore_starlette import (
+    SessionMiddleware,
+    StoreMiddleware,
+    StoreResponse,
+    current_session,
+    current_sessions,
+    save_upload,
+)
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -18,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from example_sites import shelf
-from example_sites.shelf import Picture, settings
+from example_sites.shelf import Picture, places, settings
 from kvcore import AnyConfig, AsyncStore, InvalidKey, KeyNotFound, UploadRefused
 from kvcore.mime import PICTURES
 from kvcore.uploads import http_status
@@ -31,12 +37,15 @@ def create_app(
     stores: Mapping[str, AnyConfig] | None = None, max_bytes: int = settings.MAX_BYTES
 ) -> Starlette:
     """An app; ``stores`` goes before what the environment says."""
+    stores = settings.STORES if stores is None else stores
     app = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=shelf.STATIC)),
             Route("/sign-in", ask_name),
             Route("/sign-in", our_form(sign_in), methods=["POST"]),
             Route("/sign-out", our_form(sign_out), methods=["POST"]),
+            Route("/signed-in", signed_in(show_places)),
+            Route("/signed-in", our_form(signed_in(sign_out_elsewhere)), methods=["POST"]),
             Route("/", signed_in(gallery)),
             Route("/", our_form(signed_in(upload)), methods=["POST"]),
             Route("/view/{name}", signed_in(view)),
@@ -46,12 +55,15 @@ def create_app(
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=settings.HOSTS),
+            Middleware(StoreMiddleware, stores=stores),
             Middleware(
                 SessionMiddleware,
                 secret_key=settings.SECRET_KEY,
                 session_cookie="shelf_starlette",  # cookies do not tell the ports of a host apart
+                store=settings.session_store(stores),
+                exclude=["/static"],
+                **places.POLICY,
             ),
-            Middleware(StoreMiddleware, stores=settings.STORES if stores is None else stores),
         ],
         exception_handlers={
             404: not_found,
@@ -72,9 +84,9 @@ def page(request: Request, template: str, status: int = 200, **content: object) 
     return templates.TemplateResponse(request, template, content, status, shelf.PAGE_HEADERS)
 
 
-def back(request: Request, notice: str) -> Response:
+def back(request: Request, notice: str, to: str = "/") -> Response:
     request.session["notice"] = notice
-    return RedirectResponse("/", 303)
+    return RedirectResponse(to, 303)
 
 
 def default_store(request: Request) -> AsyncStore:
@@ -120,13 +132,35 @@ async def sign_in(request: Request) -> Response:
         person = shelf.person(str(form.get("name", "")))
     if not person:
         return page(request, "shelf/sign_in.html", 400, error=shelf.NO_NAME)
-    request.session["person"] = person
+    session = current_session(request)
+    session["person"] = person
+    session.notes.update(places.notes(request.headers.get("User-Agent"), "Starlette"))
     return RedirectResponse("/", 303)
 
 
 async def sign_out(request: Request) -> Response:
     request.session.clear()
     return RedirectResponse("/sign-in", 303)
+
+
+async def show_places(request: Request) -> Response:
+    session = current_session(request)
+    infos = await current_sessions(request).sessions_for(session["person"], current=session)
+    return page(request, "shelf/signed_in.html", **places.content(infos))
+
+
+async def sign_out_elsewhere(request: Request) -> Response:
+    sessions, session = current_sessions(request), current_session(request)
+    async with request.form() as form:
+        person, chosen = session["person"], str(form.get("session", ""))
+    if chosen == places.EVERYWHERE:
+        await sessions.revoke_user(person)
+        return await sign_out(request)
+    if chosen == places.OTHERS:
+        ended = await sessions.revoke_user(person, keep=session)
+        return back(request, places.told(ended), "/signed-in")
+    found = await sessions.revoke(chosen, user=person)
+    return back(request, places.SIGNED_OUT if found else places.NOT_THERE, "/signed-in")
 
 
 async def gallery(

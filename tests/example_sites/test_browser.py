@@ -287,10 +287,6 @@ def test_another_s_picture_has_no_delete(shelf: Shelf, page: Page) -> None:
     assert page.get_by_text("Delete").count() == 0
 
 
-WIRED = pytest.mark.parametrize("running", ["django", "flask"], indirect=True)
-
-
-@WIRED
 def test_where_am_i_signed_in(shelf: Shelf, browser: Browser) -> None:
     """Each browser is listed; one ends another by keyboard, without scripts, then all."""
     contexts = [
@@ -334,7 +330,6 @@ def elsewhere(page: Page) -> Locator:
     return page.get_by_role("button", name="Sign out everywhere else")
 
 
-@WIRED
 def test_the_page_of_sessions_fits_and_is_accessible(
     shelf: Shelf, browser: Browser, page: Page
 ) -> None:

@@ -5,13 +5,11 @@ import re
 import pytest
 
 from example_sites.shelf import places
+from kvcore import KeyValueStore
 from tests.http.clients import ANN, ELSEWHERE, Answer, Site
 from tests.http.shelf import whatever_the_store
 
 PHONE = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
-WIRED = ["django", "flask"]
-
-pytestmark = pytest.mark.parametrize("site", WIRED, indirect=True)
 
 
 def another_browser(site: Site, name: str = ANN, agent: str = PHONE) -> dict[str, str]:
@@ -67,6 +65,21 @@ def test_everywhere_else_and_everywhere(site: Site) -> None:
     assert answer.headers["location"] == "/sign-in"
     assert with_cookies(site, mine).status == 303
     assert with_cookies(site, bob).status == 200
+
+
+def test_the_sites_have_one_list(store: KeyValueStore, request: pytest.FixtureRequest) -> None:
+    """Each shows the sessions of all, and ends those of the others."""
+    sites: list[Site] = [
+        request.getfixturevalue(f"{name}_site") for name in ("django", "flask", "starlette")
+    ]
+    for site in sites:
+        for one in sites:
+            one.sign_in(ANN)
+        page = site.get("/signed-in").text
+        assert all(f"on {name}</small>" in page for name in ("Django", "Flask", "Starlette"))
+        site.post("/signed-in", {"session": places.OTHERS})
+        signed_in = [one for one in sites if one.get("/").status == 200]
+        assert signed_in == [site]
 
 
 @whatever_the_store
