@@ -2,8 +2,8 @@
 
 The first request fetches `FIRST_BYTES`, which stay in memory: for a small value it is the only one,
 and formats that jump about in their header need no other. Of a larger value, each request that goes
-on where the last one ended asks for eight times as much, so a gigabyte that is read through takes
-five; a seek begins with the small ones again. A short way forward is read, not asked for.
+on where the last one ended asks for 64 times as much, so a gigabyte that is read through takes
+three; a seek begins with the small ones again. A short way forward is read, not asked for.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_BYTES = 256 * 1024
 """What the first request asks for, and each one after a seek; also the buffer of a reader."""
-_GROWTH = 8
-_READ_ON_BYTES = 128 * 1024  # a way forward that is shorter than a new request
+_GROWTH = 64
+_READ_ON_BYTES = 512 * 1024  # a way forward that is shorter than a new request
 
 
 def open_reader(source: Source) -> Reader:
@@ -39,7 +39,27 @@ def open_reader(source: Source) -> Reader:
     if stat.etag is None:  # nothing else would tell this version from the next
         span = Span(source)
         return spooled_reader(span, span.stat)
-    return Reader(RangedFile(source, span, head), stat, FIRST_BYTES)
+    return RangedReader(RangedFile(source, span, head), stat, FIRST_BYTES)
+
+
+class RangedReader(Reader):
+    """Gives large blocks as they arrive, without a copy of its own."""
+
+    raw: RangedFile
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most ``size`` bytes, by default all; fewer at the end only."""
+        if size is None or size < FIRST_BYTES:
+            return super().read(size)
+        position, raw = self.tell(), self.raw
+        if raw.tell() != position:  # some of them are in the buffer
+            return super().read(size)
+        self.seek(position + size)  # the buffer is to know where the raw file will be
+        raw.seek(position)
+        try:
+            return raw.read_block(size)
+        finally:
+            self.seek(raw.tell())
 
 
 class RangedFile(io.RawIOBase):
@@ -84,6 +104,15 @@ class RangedFile(io.RawIOBase):
         block = self._read(len(view), len(view))
         view[: len(block)] = block
         return len(block)
+
+    def read_block(self, size: int) -> bytes:
+        """As many bytes as that, fewer at the end only; one that arrives whole is not copied."""
+        blocks: list[bytes | memoryview] = []
+        while size and (block := self._read(size, size)):
+            blocks.append(block)
+            size -= len(block)
+        only = blocks[0] if len(blocks) == 1 else b""
+        return only if only and isinstance(only, bytes) else b"".join(blocks)
 
     def readall(self) -> bytes:
         """All the rest, by one request."""

@@ -1,6 +1,7 @@
 """Reading over a network: few requests, one version, every byte or an error."""
 
 import io
+import random
 import zlib
 from collections.abc import Callable
 from itertools import repeat
@@ -72,12 +73,27 @@ def test_a_value_read_whole_costs_one_request(read: Read) -> None:
 
 
 def test_reading_on_costs_few_requests() -> None:
-    """Each asks for eight times as much as the one before."""
+    """Each asks for 64 times as much as the one before."""
     source = ScriptedSource(bytes(40 * 1024 * 1024))
     with open_reader(source) as reader:
         while reader.read(1000):
             pass
-    assert len(source.asked) == 4
+    assert len(source.asked) == 3
+
+
+def test_large_and_small_reads_and_seeks_give_the_same_bytes() -> None:
+    """Blocks that pass by the buffer leave it where it belongs; against a file in memory."""
+    rng = random.Random(3)
+    source, plain = ScriptedSource(LARGE, crumb=300_000), io.BytesIO(LARGE)
+    with open_reader(source) as reader:
+        for _ in range(300):
+            size = rng.choice((1, 1000, FIRST_BYTES - 1, FIRST_BYTES, FIRST_BYTES + 1, 700_000))
+            if rng.random() < 0.4:
+                offset = rng.randrange(-300_000, 300_000)
+                place = max(0, min(len(LARGE), plain.tell() + offset))
+                assert reader.seek(place) == plain.seek(place)
+            assert reader.read(size) == plain.read(size)
+            assert reader.tell() == plain.tell()
 
 
 def test_a_look_at_the_beginning_fetches_little() -> None:
