@@ -11,7 +11,7 @@ import io
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from kvcore.contract.callers_files import filling, remove_source
@@ -37,11 +37,8 @@ from kvcore.contract.writer import SpoolWriter, Writer
 from kvcore.errors import (
     KeyExists,
     KeyNotFound,
-    KvcoreError,
-    PartialFailure,
     PreconditionFailed,
     StoreError,
-    StoreTimeout,
     Unsupported,
 )
 from kvcore.keys import STRICT, KeySpace
@@ -259,7 +256,7 @@ class Hooks(ABC):
             raise StoreError("the counter would leave 64 bits", key=key, store=self)
         return value + by
 
-    # Listing and many
+    # Listing
 
     def _iter_prefixes(self, delimiter: str, prefix: str) -> Iterator[str]:
         seen: set[str] = set()
@@ -289,81 +286,6 @@ class Hooks(ABC):
         it is there.
         """
         return None
-
-    def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        found = {}
-        for key in keys:
-            try:
-                found[key] = self._get(key)
-            except KeyNotFound:
-                continue
-        return found
-
-    def _fetch_many(self, keys: Iterable[str]) -> dict[str, Fetched]:
-        """The values that are there, each of one version with its expiry; it may lack the etag."""
-        found = {}
-        for key in keys:
-            try:
-                found[key] = self._fetch(key)
-            except KeyNotFound:
-                continue
-        return found
-
-    def _put_many(self, items: Mapping[str, bytes], options: WriteOptions) -> object:
-        def put(key: str) -> None:
-            self._call_writing(self._put, key, items[key], options)
-
-        self._try_each(items, put, "put")
-        return None
-
-    def _put_each(self, items: Mapping[str, tuple[bytes, WriteOptions]]) -> object:
-        """As `_put_many`, with options for each key; nobody asks for ``if_match`` of many."""
-        groups: dict[WriteOptions, dict[str, bytes]] = {}
-        for key, (data, options) in items.items():
-            groups.setdefault(options, {})[key] = data
-        errors: dict[str, KvcoreError] = {}
-        for options, group in groups.items():
-            if any(isinstance(error, StoreTimeout) for error in errors.values()):
-                errors |= {key: self._not_tried(key) for key in group}
-                continue
-            try:
-                self._put_many(group, options)
-            except PartialFailure as failure:
-                errors |= failure.errors
-        self._report(errors, "put")
-        return None
-
-    def _delete_many(self, keys: Iterable[str]) -> object:
-        self._try_each(keys, self._delete, "deleted")
-        return None
-
-    def _try_each(self, keys: Iterable[str], call: Callable[[str], object], done: str) -> None:
-        """Call it for each key, until one times out: the next would wait as long."""
-        errors: dict[str, KvcoreError] = {}
-        rest = iter(keys)
-        for key in rest:
-            try:
-                call(key)
-            except KvcoreError as error:
-                errors[key] = error
-                if isinstance(error, StoreTimeout):
-                    errors |= {left: self._not_tried(left) for left in rest}
-        self._report(errors, done)
-
-    def _not_tried(self, key: str) -> StoreError:
-        return StoreError(
-            "not tried, as the storage did not answer in time for a key before", key=key, store=self
-        )
-
-    def _report(self, errors: dict[str, KvcoreError], done: str) -> None:
-        """Raise `PartialFailure` if there are errors."""
-        if errors:
-            keys = "1 key" if len(errors) == 1 else f"{len(errors)} keys"
-            raise PartialFailure(
-                f"{keys} could not be {done}: see .errors, which names each",
-                store=self,
-                errors=errors,
-            ) from next(iter(errors.values()))
 
     # Addresses
 

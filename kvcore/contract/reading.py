@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import final
 
 from kvcore.contract.callers_files import Path
-from kvcore.contract.hooks import Hooks
+from kvcore.contract.many import HooksForMany
 from kvcore.contract.streams import Reader, Writable
 from kvcore.contract.values import Fetched, Stat
 from kvcore.keys import STRICT
 
 
-class ReadingVerbs(Hooks):
+class ReadingVerbs(HooksForMany):
     """One part of `KeyValueStore`, which see."""
 
     _check_key: Callable[[str], None] = staticmethod(STRICT.check)

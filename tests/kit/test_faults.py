@@ -1,5 +1,6 @@
 """`FaultyStore`: the same faults for the same seed, of the kinds that were asked for."""
 
+import inspect
 import io
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from kvcore import (
     UrlOptions,
     WriteOptions,
 )
-from kvcore.contract.hooks import Hooks
+from kvcore.contract.many import HooksForMany
 from kvcore.testing import Fault, FaultyStore
 
 READING: dict[str, Any] = {
@@ -312,6 +313,6 @@ def test_every_hook_can_fail() -> None:
     helpers = {"_reader", "_call_writing", "_copy_through", "_added", "_cannot", "_report"}
     helpers |= {"_try_each", "_not_tried"}
     no_calls = {"_space", "_url", "_place", "_close", "_fingerprint"}
-    hooks = {name for name, value in vars(Hooks).items() if callable(value)}
+    hooks = {name for name, value in inspect.getmembers(HooksForMany, callable)}
     hooks = {name for name in hooks if not name.startswith("__")}
     assert set(calls) == hooks - helpers - no_calls
