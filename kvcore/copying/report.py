@@ -43,3 +43,28 @@ class CopyReport(NamedTuple):
     def ok(self) -> bool:
         """Whether no key failed."""
         return not self.errors
+
+
+class Tally:
+    """A `CopyReport` in the making, of one thread."""
+
+    def __init__(self) -> None:
+        self.copied = self.copied_bytes = self.same = self.skipped = self.vanished = 0
+        self.made_lasting = 0
+        self.errors: dict[str, KvcoreError | OSError] = {}
+
+    def copied_one(self, size: int, *, lasting: bool) -> None:
+        """Count a value that was put, and whether it lost its expiry."""
+        self.copied += 1
+        self.copied_bytes += size
+        self.made_lasting += lasting
+
+    def failed(self, key: str, error: KvcoreError | OSError) -> None:
+        """Count a key that could not be copied."""
+        # Without its frames, which hold the values that were being copied.
+        self.errors[key] = error.with_traceback(None)
+        error.__cause__ = error.__context__ = None
+
+    def report(self) -> CopyReport:
+        """What was counted so far."""
+        return CopyReport(**vars(self))

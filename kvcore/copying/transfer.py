@@ -24,7 +24,7 @@ from kvcore.contract import (
 from kvcore.contract.streams import read_blocks
 from kvcore.copying.destination import Destination
 from kvcore.copying.places import Apart
-from kvcore.copying.report import CopyReport
+from kvcore.copying.report import CopyReport, Tally
 from kvcore.errors import (
     InvalidKey,
     KeyExists,
@@ -72,28 +72,6 @@ class _Hashes(NamedTuple):
             self.fingerprint.update(block)
 
 
-class _Tally:
-    """A `CopyReport` in the making."""
-
-    def __init__(self) -> None:
-        self.copied = self.copied_bytes = self.same = self.skipped = self.vanished = 0
-        self.made_lasting = 0
-        self.errors: dict[str, KvcoreError | OSError] = {}
-
-    def copied_one(self, size: int, *, lasting: bool) -> None:
-        self.copied += 1
-        self.copied_bytes += size
-        self.made_lasting += lasting
-
-    def failed(self, key: str, error: KvcoreError | OSError) -> None:
-        # Without its frames, which hold the values that were being copied.
-        self.errors[key] = error.with_traceback(None)
-        error.__cause__ = error.__context__ = None
-
-    def report(self) -> CopyReport:
-        return CopyReport(**vars(self))
-
-
 class Transfer:
     """Carries values from one store to another; used by several threads at once."""
 
@@ -127,14 +105,14 @@ class Transfer:
 
     def many(self, keys: list[str]) -> CopyReport:
         """Copy small values."""
-        tally = _Tally()
+        tally = Tally()
         left = dict.fromkeys(self._legal(keys, tally))
         for first in islice(left, 1):
             with self._apart.watched(first):
                 self._many(left, tally)
         return tally.report()
 
-    def _many(self, left: dict[str, None], tally: _Tally) -> None:
+    def _many(self, left: dict[str, None], tally: Tally) -> None:
         put: set[str] = set()
         try:
             self._all_at_a_time(left, put, tally)
@@ -148,13 +126,13 @@ class Transfer:
 
     def one(self, key: str) -> CopyReport:
         """Copy a value of any size, in bounded memory."""
-        tally = _Tally()
+        tally = Tally()
         for legal in self._legal([key], tally):
             with self._apart.watched(legal):
                 self._one(legal, tally)
         return tally.report()
 
-    def _legal(self, keys: list[str], tally: _Tally) -> Iterator[str]:
+    def _legal(self, keys: list[str], tally: Tally) -> Iterator[str]:
         space = self._dest.keyspace
         for key in keys:
             try:
@@ -167,7 +145,7 @@ class Transfer:
 
     # Many
 
-    def _all_at_a_time(self, left: dict[str, None], put: set[str], tally: _Tally) -> None:
+    def _all_at_a_time(self, left: dict[str, None], put: set[str], tally: Tally) -> None:
         """Copy what is ``left``; whatever is settled leaves it."""
         there = self._destination.stats(left)
         if self._asked.skip_existing:
@@ -254,7 +232,7 @@ class Transfer:
 
     # One
 
-    def _one(self, key: str, tally: _Tally, *, was_put: bool = False) -> None:
+    def _one(self, key: str, tally: Tally, *, was_put: bool = False) -> None:
         self._check_stop()
         try:
             reader = self._source.open(key)
@@ -274,7 +252,7 @@ class Transfer:
         finally:
             self._half_way.pop(get_ident(), None)
 
-    def _one_read(self, key: str, reader: Reader, tally: _Tally, *, was_put: bool) -> None:
+    def _one_read(self, key: str, reader: Reader, tally: Tally, *, was_put: bool) -> None:
         asked, stat = self._asked, reader.stat
         there = self._destination.stat_now(key) if was_put else self._destination.stat(key)
         if there is not None:
@@ -365,7 +343,7 @@ class Transfer:
         """Whether nothing was put because the destination has a value."""
         return self._creates and isinstance(error, KeyExists)
 
-    def _copied(self, stat: Stat, tally: _Tally) -> None:
+    def _copied(self, stat: Stat, tally: Tally) -> None:
         loses_expiry = stat.expires is not None and not self._carries_expiry
         tally.copied_one(stat.size, lasting=loses_expiry)
 
@@ -389,7 +367,7 @@ class Transfer:
             store=self._dest,
         )
 
-    def _note_failure(self, key: str, error: KvcoreError | OSError, tally: _Tally) -> None:
+    def _note_failure(self, key: str, error: KvcoreError | OSError, tally: Tally) -> None:
         """Note it; raise it if it is not about this key at all: a store cannot be reached."""
         tally.failed(key, error)
         if not isinstance(error, StoreError):

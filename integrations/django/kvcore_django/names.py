@@ -1,4 +1,4 @@
-"""Names that know more than their text, on their way through Django to `KVStorage`.
+"""Names of files: as keys of a store, and such as know more than their text.
 
 Django hands a name from ``upload_to`` through ``generate_filename`` and ``get_available_name`` to
 ``_save``, which alone sees the bytes. What it should know of the name comes along in these.
@@ -6,8 +6,14 @@ Django hands a name from ``upload_to`` through ``generate_filename`` and ``get_a
 
 from __future__ import annotations
 
+import os
+import posixpath
 from collections.abc import Callable
 from typing import Self
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+
+from kvcore import PATH, KeyValueStore
 
 
 class AvailableName(str):
@@ -39,3 +45,32 @@ class GeneratedName(str):
         name.fill = fill
         name.longest = longest
         return name
+
+
+def path_of(name: str | os.PathLike[str]) -> str:
+    """A name as a path, ``""`` for the root. Raises ``SuspiciousFileOperation`` for one outside."""
+    text = os.fspath(name).replace("\\", "/")
+    if text.startswith("/") or ".." in text.split("/"):
+        raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
+    key = posixpath.normpath(text)
+    return "" if key == "." else key
+
+
+def taken_by(key: str, store: KeyValueStore) -> str:
+    """What stands in the way of a new file: one of its name, or, in a folder, of a directory's."""
+    if key not in store:
+        parts = key.split("/")
+        for depth in range(1, len(parts)):
+            if (above := "/".join(parts[:depth])) in store:
+                return above
+    return key
+
+
+def checked_location(location: str) -> str:
+    """Without the slash at its end. Raises ``ImproperlyConfigured`` unless it is a directory."""
+    below = location.removesuffix("/")
+    if location and below not in PATH:
+        raise ImproperlyConfigured(
+            f"location is a directory of the store, such as 'media/public', not {location!r}"
+        )
+    return below

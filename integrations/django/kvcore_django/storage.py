@@ -28,11 +28,11 @@ from django.core.files.utils import validate_file_name
 from django.urls import get_script_prefix
 from django.utils.encoding import filepath_to_uri
 
-from kvcore import PATH, InvalidKey, KeyExists, KeyNotFound, KeyValueStore, PrefixDecorator, Stat
+from kvcore import InvalidKey, KeyExists, KeyNotFound, KeyValueStore, PrefixDecorator, Stat
 from kvcore.config import StorePlan, redacted
 from kvcore.mime import extension_for
 from kvcore_django.files import KVFile
-from kvcore_django.names import AvailableName, GeneratedName
+from kvcore_django.names import AvailableName, GeneratedName, checked_location, path_of, taken_by
 from kvcore_django.saving import Content
 from kvcore_django.stores import PathStores, current_store
 
@@ -77,7 +77,7 @@ class KVStorage(Storage):
         if url is not None and store != "default":
             raise ImproperlyConfigured("KVStorage takes a store or a url, not both")
         self._store, self._store_url, self._base_url = store, url, base_url
-        self._location = _checked_location(location)
+        self._location = checked_location(location)
         self._allow_overwrite = allow_overwrite
         self._open_stores()
 
@@ -150,7 +150,7 @@ class KVStorage(Storage):
 
     def _key(self, name: str | os.PathLike[str]) -> str:
         """The key of a file name. Raises ``SuspiciousFileOperation`` for what cannot be one."""
-        key = _path(name)
+        key = path_of(name)
         if key:
             try:
                 self.store.keyspace.check(key)
@@ -165,7 +165,7 @@ class KVStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name, or files below it as in a directory."""
-        key, store = _path(name), self.store
+        key, store = path_of(name), self.store
         if key and key not in store.keyspace:
             return False
         if key and key in store:
@@ -269,7 +269,7 @@ class KVStorage(Storage):
             # Nobody else has this name, so also a store without `if_absent` overwrites nothing.
             key = name.fill(extension_for(what.content_type))
             return what.put(store, key, if_absent=can.if_absent, typed=can.content_type)
-        wanted = key = _path(name)
+        wanted = key = path_of(name)
         create = not self._allow_overwrite
         for left in reversed(range(_TRIES)):
             try:
@@ -284,7 +284,7 @@ class KVStorage(Storage):
 
     def _another(self, key: str, max_length: int | None) -> str:
         """An alternative to a name that is taken, of at most this many characters."""
-        taken = _taken(key, self.store)
+        taken = taken_by(key, self.store)
         directory, name = posixpath.split(taken)
         suffix = "".join(PurePath(name).suffixes)
         root, rest = name.removesuffix(suffix), key[len(taken) :]
@@ -381,32 +381,3 @@ def _missing(name: str) -> FileNotFoundError:
 def _time(timestamp: float) -> datetime:
     """As Django's own storages: aware with ``USE_TZ``, else in the zone of the system."""
     return datetime.fromtimestamp(timestamp, UTC if settings.USE_TZ else None)
-
-
-def _taken(key: str, store: KeyValueStore) -> str:
-    """What stands in the way of a new file: one of its name, or, in a folder, of a directory's."""
-    if key not in store:
-        parts = key.split("/")
-        for depth in range(1, len(parts)):
-            if (above := "/".join(parts[:depth])) in store:
-                return above
-    return key
-
-
-def _path(name: str | os.PathLike[str]) -> str:
-    """A name as a path, ``""`` for the root. Raises ``SuspiciousFileOperation`` for one outside."""
-    text = os.fspath(name).replace("\\", "/")
-    if text.startswith("/") or ".." in text.split("/"):
-        raise SuspiciousFileOperation(f"{name!r} leads out of the storage")
-    key = posixpath.normpath(text)
-    return "" if key == "." else key
-
-
-def _checked_location(location: str) -> str:
-    """Without the slash at its end. Raises ``ImproperlyConfigured`` unless it is a directory."""
-    below = location.removesuffix("/")
-    if location and below not in PATH:
-        raise ImproperlyConfigured(
-            f"location is a directory of the store, such as 'media/public', not {location!r}"
-        )
-    return below
