@@ -33,7 +33,7 @@ def _journal(variant: str, verb: str) -> list[tuple[str, str]]:
             store.put("b/c/new", b"new")
             store = new_store(variant, root, durability="full")
         elif verb == "put root":
-            store = new_store(variant, f"{base}/new/root", durability="full")
+            store = new_store(variant, f"{base}/new/site", durability="full")
         shim = Shim(base)
         shim.arm()
         match verb:

@@ -137,7 +137,7 @@ def test_file_is_settled_before_it_shows(name: str, verb: str) -> None:
         ("put again", {"root", "root/b", "root/b/c"}),
         # Whoever made the directories may have died before it synced them.
         ("put after another", {"root", "root/b", "root/b/c"}),
-        ("put root", {".", "new", "new/root", "new/root/b", "new/root/b/c"}),
+        ("put root", {".", "new", "new/site", "new/site/b", "new/site/b/c"}),
         ("delete", {"root/a"}),
         ("move", {"root", "root/a", "root/b"}),
     ],
