@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import count
 
+from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, RAW, Contest, timed
-from benchmarks.places import DISK, TMPFS, Missing, Place
+from benchmarks.places import DISK, TMPFS, Place
 from benchmarks.row import Row
 
 VALUE = os.urandom(1024)
@@ -18,12 +19,7 @@ def save(place: Place) -> Contest:
     Nothing is deleted between the rounds: for some seconds ext4 looks past each inode that has
     become free, which takes ten times as long as all that is to be measured.
     """
-    try:
-        from django.conf import settings
-    except ImportError:
-        raise Missing("Django is not installed") from None
-    if not settings.configured:
-        settings.configure()
+    set_up()
     from django.core.files.base import ContentFile
     from django.core.files.storage import FileSystemStorage, Storage
     from kvcore_django.storage import KVStorage
