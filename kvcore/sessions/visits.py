@@ -74,6 +74,13 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         """All sessions of the application: to list those of a user, to revoke them, to prune."""
         return self._visits.sessions
 
+    def cookie_for(self, saved: Saved) -> str:
+        """The value of the cookie, for what `save` returned with an ``id``."""
+        assert saved.id is not None
+        if saved.issued or self._cookie is None:
+            return self.sessions.cookie_for(saved.id)
+        return self._cookie  # the same, without signing it again
+
     async def load(self) -> Self:
         """Read the session from the store, unless that was done; returns it.
 

@@ -87,6 +87,23 @@ async def in_fastapi(
     FastAPI().add_middleware(StoreMiddleware, stores={"default": store})
 
 
+async def sessions_in_fastapi(request: Request, session: kvcore_starlette.SessionDep) -> None:
+    assert_type(session, kvcore_starlette.KVSession)
+    assert_type(await session.load(), kvcore_starlette.KVSession)
+    assert_type(kvcore_starlette.current_session(request, "admin"), kvcore_starlette.KVSession)
+    sessions = kvcore_starlette.current_sessions(request)
+    assert_type(await sessions.revoke_user(7, keep=session), int)
+    await sessions.revoke_user(7, keep=kvcore_starlette.current_session(request))
+    Starlette().add_middleware(
+        kvcore_starlette.SessionMiddleware, secret_key=["old", b"new"], absolute_secs=60.0
+    )
+    FastAPI().add_middleware(
+        kvcore_starlette.SessionMiddleware,
+        secret_key="x",
+        mode="lazy",  # pyright: ignore[reportArgumentType] # such a mode there is not
+    )
+
+
 def without_a_framework(store: KeyValueStore) -> None:
     stored = Uploader(store, max_bytes=10).save(iter([b"a", b"b"]), name="a.txt")
     assert_type(stored, StoredFile)

@@ -225,8 +225,7 @@ class _Visit:
         elif saved.id is not None and (
             saved.issued or (saved.renewed and self._max_age is not None)
         ):
-            value = self._session.sessions.cookie_for(saved.id)
-            set_cookie = self._cookie.header(value, self._max_age)
+            set_cookie = self._cookie.header(self._session.cookie_for(saved), self._max_age)
         if set_cookie is not None:
             headers.append((b"set-cookie", set_cookie.encode("latin-1")))
             _replace(headers, b"cache-control", private)
