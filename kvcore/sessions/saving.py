@@ -6,6 +6,7 @@ Written once, against awaited stores; synchronous callers run it inline.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
@@ -199,16 +200,21 @@ class _Update:
             asked = session.literal or session._regenerate
             if not asked and session._notes == record.notes:
                 return await self._put_off()
-            self._base = self._mine
-        else:
-            self._base = self._serializer.loads(record.content)
         if not self._kept(self._mine) and session._cleared:
             await self._saving._end(self._store, session, self._stored.found)
             return Saved(touched=True, ended=True)
-        changed_hands = policy.watched(self._base) != policy.watched(self._mine)
+        changed_hands = bool(policy.watch) and (
+            policy.watched(self._base) != policy.watched(self._mine)
+        )
         if self._kept(self._mine) and (session._regenerate or changed_hands):
             return await self._rotate(0.0 if changed_hands else session._grace_secs)
         return await self._swap()
+
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        """What was read, before I changed it."""
+        data = self._stored.found.record.content
+        return self._mine if self._data == data else self._serializer.loads(data)
 
     def _record(self, content: dict[str, Any], of: Record) -> Record:
         """The next version; the notes of others stay, unless I changed them."""
