@@ -1,8 +1,10 @@
-"""What stores of objects share (S3, Google Cloud Storage, …): reading over a network.
+"""What stores of objects share (S3, Google Cloud Storage, …).
 
-A store says by a `Source` how it asks for a part of a value; `spans` reads what is asked for, to
-its last byte, also where connections break; `reader` makes a seekable file of it, and `whole` a
-value. `content_types` tells a type by the end of a key.
+`store` has the hooks that do not depend on the service; `options`, what their URLs take; `listing`
+and `parallel`, many keys; `presigning`, addresses for others. For reading over a network a store
+says by a `Source` how it asks for a part of a value; `spans` reads what is asked for, to its last
+byte, also where connections break; `reader` makes a seekable file of it, and `whole` a value.
+`content_types` tells a type by the end of a key.
 """
 
 from kvcore.backends.objects.content_types import type_of_key as type_of_key

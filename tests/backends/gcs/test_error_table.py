@@ -184,6 +184,15 @@ def test_the_last_part_is_answered_without_an_object(
     assert "new" not in filled
 
 
+@pytest.mark.parametrize("found", [b'"items": [{"name": "priv"}]', b'"prefixes": ["priv/"]'])
+def test_a_listing_of_what_nobody_asked_for(found: bytes, place: Place) -> None:
+    """Names without the prefix are an error: cut where it ends, they would be other keys."""
+    with place.store("pre/", keys="path") as store:
+        with place.front.failing(lambda _request, _send: Answer(200, {}, b"{%s}" % found)):
+            with pytest.raises(StoreError, match="do not begin with 'pre/'"):
+                list(store.iter_prefixes("/"))
+
+
 @pytest.mark.parametrize("verb", ["keys", "iter_stats", "iter_prefixes"])
 def test_a_listing_that_does_not_go_on(verb: str, filled: GoogleCloudStore, place: Place) -> None:
     """Is not asked for the same page for ever."""

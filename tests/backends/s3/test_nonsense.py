@@ -25,13 +25,7 @@ TOLD = (
 )
 """The requests whose success has something to say."""
 
-
-@pytest.fixture
-def server(server: ScriptedS3) -> ScriptedS3:
-    """A server with two values."""
-    for key in ("key", "other"):
-        server.keep(key, VALUE)
-    return server
+pytestmark = pytest.mark.usefixtures("two_values")
 
 
 @pytest.fixture

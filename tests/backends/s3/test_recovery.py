@@ -25,13 +25,7 @@ from tests.backends.s3.verbs import LARGE, MIB, OPTIONS, VALUE, VERBS
 ROOT = Path(__file__).resolve().parents[3]
 BUSY = error(503, "SlowDown")
 
-
-@pytest.fixture
-def server(server: ScriptedS3) -> ScriptedS3:
-    """A server with two values."""
-    for key in ("key", "other"):
-        server.keep(key, VALUE)
-    return server
+pytestmark = pytest.mark.usefixtures("two_values")
 
 
 @pytest.fixture
