@@ -49,8 +49,12 @@ class Tally:
     """A `CopyReport` in the making, of one thread."""
 
     def __init__(self) -> None:
-        self.copied = self.copied_bytes = self.same = self.skipped = self.vanished = 0
-        self.made_lasting = 0
+        self.copied: int = 0
+        self.copied_bytes: int = 0
+        self.same: int = 0
+        self.skipped: int = 0
+        self.vanished: int = 0
+        self.made_lasting: int = 0
         self.errors: dict[str, KvcoreError | OSError] = {}
 
     def copied_one(self, size: int, *, lasting: bool) -> None:
