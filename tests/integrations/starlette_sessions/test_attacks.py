@@ -104,6 +104,7 @@ def test_a_log_out_during_a_slow_request(make: Make) -> None:
     assert "SessionLost" in names
 
 
+@pytest.mark.parametrize("mode", ["inline", "eager"])  # an explicit one is saved as an eager one
 def test_fifty_requests_at_once(make: Make) -> None:
     """Each sets a key of its own in one session: all fifty remain."""
     together = asyncio.Barrier(50)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from fastapi import FastAPI, Request, WebSocket
 from kvcore_starlette import (
     SessionDep,
@@ -114,7 +115,6 @@ def test_the_mode_follows_from_the_store(tmp_path: Path) -> None:
 
 def test_a_client_with_long_time_outs_is_not_waited_for() -> None:
     """They are its own, and the loop would stand still for as long."""
-    redis = pytest.importorskip("redis")
     for secs, mode in {0.5: "inline", 5: "eager"}.items():
         client = redis.Redis("127.0.0.1", 1, socket_timeout=secs)
         assert mode_of(RedisStore(client)) == mode
