@@ -1,5 +1,7 @@
 """Where am I signed in, and sign out everywhere."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from kvcore.sessions import SessionInfo
@@ -175,6 +177,25 @@ def test_a_list_is_freed_of_what_is_over(make: Maker) -> None:
     [key] = application.store.keys("session-user-")
     assert application.store.get(key).count(b'"') // 2 <= 17
     assert 1 <= len(application.sessions.sessions_for("7")) <= 3
+
+
+def test_a_log_in_costs_the_same_with_many_sessions(application: Application) -> None:
+    """A program that signs in every minute does not read all of its sessions each time."""
+    for _ in range(20):
+        login(application, "7")
+    looked_at: list[int] = []
+    get_many = application.store.get_many
+
+    def counting(keys: Iterable[str]) -> dict[str, bytes]:
+        keys = list(keys)
+        looked_at.append(len(keys))
+        return get_many(keys)
+
+    application.store.get_many = counting  # type: ignore[method-assign]
+    for _ in range(20):
+        login(application, "7")
+    assert looked_at == [16] * 20
+    assert len(application.sessions.sessions_for("7")) == 40
 
 
 def test_a_list_that_is_not_readable_bars_nobody(application: Application) -> None:
