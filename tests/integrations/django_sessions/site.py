@@ -2,7 +2,13 @@
 
 import json
 
-from django.contrib.auth import alogin, authenticate, login, logout
+from django.contrib.auth import (
+    alogin,
+    authenticate,
+    login,
+    logout,
+    update_session_auth_hash,
+)
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -60,6 +66,14 @@ async def asign_in(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse("welcome")
 
 
+def new_password(request: HttpRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    user.set_password("another secret")
+    user.save()
+    update_session_auth_hash(request, user)
+    return HttpResponse("changed")
+
+
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     return HttpResponse("bye")
@@ -80,6 +94,7 @@ urlpatterns = [
     path("async", asynchronous),
     path("sign-in/<name>", sign_in),
     path("async-sign-in/<name>", asign_in),
+    path("new-password", new_password),
     path("sign-out", sign_out),
     path("me", me),
 ]

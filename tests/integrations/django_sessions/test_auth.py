@@ -51,6 +51,29 @@ def test_a_log_in_changes_the_key(client: Client, store: WatchedStore, way: str)
     assert "session-" + handle_of(planted) not in store.keys()
 
 
+def test_the_test_client_logs_in(client: Client) -> None:
+    """By itself, and prepares sessions, as Django's documentation has it."""
+    client.force_login(User.objects.get(username="ann"))
+    assert name_of(client) == "ann"
+    session = client.session
+    session["cart"] = 7
+    session.save()
+    assert client.get("/all").json()["cart"] == 7
+    client.logout()
+    assert name_of(client) == ""
+
+
+def test_a_password_that_was_changed_ends_other_sessions(client: Client) -> None:
+    """By Django's own rule; the one that changed it goes on, under another key."""
+    other = new_client()
+    for browser in (client, other):
+        browser.get("/sign-in/ann")
+    old = key_of(client)
+    assert client.get("/new-password").status_code == 200
+    assert key_of(client) != old
+    assert (name_of(client), name_of(other)) == ("ann", "")
+
+
 def test_a_log_out_leaves_nothing_to_replay(client: Client, store: WatchedStore) -> None:
     """The record and the cookie are gone, and the old cookie opens nothing."""
     client.get("/sign-in/ann")

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.management import CommandError, call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
-from kvcore_django.sessions import SessionStore, current_sessions
+from kvcore_django import current_session, current_sessions
+from kvcore_django.sessions import SessionStore
 from pytest_django import Settings
 
-from kvcore import ConfigError, DictStore, SessionTooLarge, SessionUnavailable, StoreError
+from kvcore import (
+    ConfigError,
+    DictStore,
+    HMACDecorator,
+    SessionTooLarge,
+    SessionUnavailable,
+    StoreError,
+)
 from kvcore.sessions import SessionEvent, handle_of
 from tests.contract.minimal import FourMethods
 from tests.sessions.visitors import WatchedStore
@@ -72,6 +81,19 @@ def test_must_create_without_conditions(project: Settings) -> None:
     with pytest.raises(CreateError):
         SessionStore(first.session_key).save(must_create=True)
     assert SessionStore(first.session_key)["a"] == 1
+
+
+def test_sessions_outside_of_views(project: Settings) -> None:
+    """As Django's documentation makes them: create, and save."""
+    session = SessionStore()
+    session["last_login"] = 1376587691
+    session.create()
+    again = SessionStore(session_key=session.session_key)
+    assert again["last_login"] == 1376587691
+    again["last_login"] += 1
+    again.save()
+    session.load()
+    assert SessionStore(session.session_key)["last_login"] == 1376587692
 
 
 # Saving
@@ -241,6 +263,19 @@ def test_content_that_somebody_forged(
     assert "Session data corrupted" in caplog.text
 
 
+def test_a_session_that_was_copied_over_another(project: Settings) -> None:
+    """Whoever can write to the store may try: the decorator ``hmac`` finds out."""
+    base = DictStore()
+    project.KVCORE_STORES = {
+        "sessions": HMACDecorator(b"a secret of the stores, of 32 bytes", base)
+    }
+    admin, own = stored(admin=True), stored(admin=False)
+    copied, over = (f"session-{session.handle}" for session in (admin, own))
+    base.put(over, base.get(copied))
+    assert dict(SessionStore(own.session_key).items()) == {}
+    assert SessionStore(admin.session_key)["admin"]
+
+
 def test_secret_keys_are_rotated(project: Settings) -> None:
     """Sessions of the old key are good as long as it is listed, and are signed anew when saved."""
     project.SECRET_KEY = "retired"
@@ -366,3 +401,15 @@ def test_a_session_that_was_ended_meanwhile(project: Settings, client: Client) -
         session.cycle_key()
     assert (session.session_key, dict(session.items())) == (None, {})
     assert current_sessions().list_sessions() == []
+
+
+def test_a_request_tells_its_session(project: Settings) -> None:
+    """With its type; where it is one of another engine, what to set."""
+    request = RequestFactory().get("/")
+    with pytest.raises(ConfigError, match="SESSION_ENGINE"):
+        current_session(request)
+    request.session = session = SessionStore()
+    assert current_session(request) is session
+    request.session = SignedCookies()
+    with pytest.raises(ConfigError, match="SESSION_ENGINE"):
+        current_session(request)
