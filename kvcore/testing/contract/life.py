@@ -54,6 +54,16 @@ class LifeTests(StoreFixtures):
         for secret in self.secrets:
             assert [text for text in shown if secret in text] == []
 
+    def test_a_view_with_a_deadline_is_the_same_store(self, store: KeyValueStore) -> None:
+        """``with_deadline`` shows the same values, in the same way, and closes with the store."""
+        view = store.with_deadline(4)
+        view.put("key", b"value")
+        assert store.get("key") == b"value"
+        assert (type(view), view.keyspace) == (type(store), store.keyspace)
+        assert view.capabilities == store.capabilities
+        store.close()
+        assert view.get("key") == b"value"
+
     def test_closing_twice(self, store: KeyValueStore) -> None:
         """``close`` lets go of what was opened; a second time there is nothing to do."""
         store.put("key", b"value")
