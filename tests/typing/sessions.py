@@ -2,7 +2,10 @@
 
 from typing import assert_type
 
+import kvcore_django
+from django.http import HttpRequest
 from flask import Flask
+from kvcore_django.sessions import SessionStore
 from kvcore_flask import KVSession, KVSessionExtension, current_sessions, session
 
 from kvcore import AsyncSessions, CookiePolicy, DictStore, Session, SessionPolicy, Sessions
@@ -44,3 +47,14 @@ def in_a_view() -> None:
     session.regenerate(grace_secs=5)
     assert_type(session.handle, str | None)
     assert_type(current_sessions().revoke_user("7", keep=session), int)
+
+
+async def sessions_of_django(request: HttpRequest) -> None:
+    """The session of a request, with its type; lists and revocation, awaited or not."""
+    mine = kvcore_django.current_session(request)
+    assert_type(mine, SessionStore)
+    assert_type(mine.handle, str | None)
+    mine.notes["browser"] = "Firefox"
+    found = kvcore_django.current_sessions().sessions_for(7, current=mine)
+    assert_type(found, list[SessionInfo])
+    assert_type(await kvcore_django.current_async_sessions().revoke_user(7, keep=mine), int)

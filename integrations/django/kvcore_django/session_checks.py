@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from kvcore import Capabilities, KeyValueStore, KvcoreError, Stores
 from kvcore_django.checks import served_stores
+from kvcore_django.session_engine import policy, store_name
 from kvcore_django.storage import KVStorage
 
 _Messages = Iterator[checks.CheckMessage]
@@ -56,7 +57,7 @@ def _is_ours() -> bool:
 
 
 def _check(stores: Stores) -> _Messages:
-    from kvcore_django.sessions import current_sessions, policy, store_name
+    from kvcore_django.sessions import current_sessions
 
     name = store_name()
     try:

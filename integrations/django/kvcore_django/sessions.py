@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, MutableMapping
-from functools import cached_property
 from importlib import import_module
 from logging import getLogger
 from typing import Any
 
 from django.conf import settings
-from django.contrib.sessions.backends.base import (
-    VALID_KEY_CHARS,
-    CreateError,
-    SessionBase,
-    UpdateError,
-)
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core import signing
-from django.core.signals import setting_changed
 from django.http import HttpRequest
-from django.utils.crypto import get_random_string
 
-from kvcore import (
-    AsyncSessions,
-    ConfigError,
-    InlineStore,
-    KeyExists,
-    KeyValueStore,
-    SessionPolicy,
-    Sessions,
-    async_store,
-    run_inline,
-)
-from kvcore.sessions import (
-    LiteralSession,
-    Saved,
-    SessionEvent,
-    SessionRejected,
-    handle_of,
-    log,
-    policy_from,
-)
-from kvcore_django.stores import current_store
-
-STORE = "KVCORE_SESSION_STORE"
-POLICY = "KVCORE_SESSION_POLICY"
-
-_KEY_CHARS = 32
-# Django takes keys of 8 characters and more, and makes those of 32.
-_is_key = re.compile(f"[{VALID_KEY_CHARS}]{{8,64}}").fullmatch
+from kvcore import AsyncSessions, ConfigError, KeyExists, Sessions, run_inline
+from kvcore.sessions import LiteralSession, Saved, SessionEvent, SessionRejected, handle_of, log
+from kvcore_django.session_engine import Engine, engine_of, is_key, store_key
 
 
 class SessionStore(SessionBase):
@@ -104,7 +70,7 @@ class SessionStore(SessionBase):
 
     def _validate_session_key(self, key: str | None) -> bool:
         """Whether the store is asked for it at all."""
-        return isinstance(key, str) and _is_key(key) is not None
+        return isinstance(key, str) and is_key(key) is not None
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         """The text that is stored: signed, by Django's rules; equal dicts make equal texts."""
@@ -116,11 +82,12 @@ class SessionStore(SessionBase):
     def decode(self, session_data: bytes | str) -> dict[str, Any]:
         """What was stored; an empty dict for whatever is not readable."""
         try:
-            return self._decoded(session_data)
+            return self.decoded(session_data)
         except ValueError:
             return {}
 
-    def _decoded(self, data: bytes | str) -> dict[str, Any]:
+    def decoded(self, data: bytes | str) -> dict[str, Any]:
+        """What was stored; ``ValueError`` for whatever is not readable."""
         text = data if isinstance(data, str) else data.decode()
         try:
             content = signing.Signer(salt=self.key_salt).unsign_object(
@@ -202,23 +169,23 @@ class SessionStore(SessionBase):
     @classmethod
     def clear_expired(cls) -> None:
         """Remove what has expired, unless the store does so itself."""
-        run_inline(cls._clear_expired(_engine_of(cls).inline))
+        run_inline(cls._clear_expired(engine_of(cls).inline))
 
     @classmethod
     async def aclear_expired(cls) -> None:
         """As ``clear_expired``."""
-        await cls._clear_expired(_engine_of(cls).awaited)
+        await cls._clear_expired(engine_of(cls).awaited)
 
     # The same, written once for those who block and those who await
 
     @property
-    def _engine(self) -> _Engine:
-        return _engine_of(type(self))
+    def _engine(self) -> Engine:
+        return engine_of(type(self))
 
     async def _exists(self, sessions: AsyncSessions, key: str | None) -> bool:
         if not self._validate_session_key(key):
             return False
-        return await sessions.store.contains(_store_key(sessions, key or ""))
+        return await sessions.store.contains(store_key(sessions, key or ""))
 
     async def _load(self, sessions: AsyncSessions) -> dict[str, Any]:
         kept = sessions.open(self.session_key, LiteralSession)
@@ -320,7 +287,7 @@ class SessionStore(SessionBase):
             kept.destroy()
             await sessions.save(kept)
         elif key is not None and not await sessions.revoke(handle_of(key)):
-            await sessions.store.delete(_store_key(sessions, key))  # what is over, or unreadable
+            await sessions.store.delete(store_key(sessions, key))  # what is over, or unreadable
 
     async def _save_changes(self, sessions: AsyncSessions, kept: LiteralSession) -> Saved:
         if self._cleared:
@@ -378,101 +345,6 @@ class _Notes(MutableMapping[str, str]):
         return len(self._notes)
 
 
-class _Keys:
-    """Django's keys: not signed, as its cookies are not; so they have to be looked up."""
-
-    def new(self) -> str:
-        return get_random_string(_KEY_CHARS, VALID_KEY_CHARS)
-
-    def cookie_for(self, key: str) -> str:
-        return key
-
-    def read(self, cookie: str) -> str | None:
-        return cookie if _is_key(cookie) else None
-
-    def is_current(self, cookie: str) -> bool:
-        return True
-
-
-class _Signed:
-    """Django's serializer and signature, for kvcore."""
-
-    def __init__(self, kind: type[SessionStore]) -> None:
-        self._blank = kind()
-
-    def dumps(self, content: dict[str, Any]) -> bytes:
-        return self._blank.encode(content).encode()
-
-    def loads(self, data: bytes) -> dict[str, Any]:
-        return self._blank._decoded(data)
-
-
-class _Engine:
-    """The sessions of the project, for each way to ask a store for them."""
-
-    def __init__(self, kind: type[SessionStore]) -> None:
-        self._store = current_store(store_name())
-        self._made_of: dict[str, Any] = {
-            "policy": policy(),
-            "serializer": _Signed(kind),
-            "on_event": kind.on_event,
-        }
-        self.inline = AsyncSessions(InlineStore(self._store), _Keys(), **self._made_of)
-
-    @cached_property
-    def awaited(self) -> AsyncSessions:
-        """In an event loop; at once, where the store answers faster than a thread begins."""
-        if self._store.capabilities.fast:
-            return self.inline
-        return AsyncSessions(async_store(self._store), _Keys(), **self._made_of)
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        """For what Django does not ask for: lists, revocation."""
-        return Sessions(self._store, _Keys(), **self._made_of)
-
-
-_engines: dict[type[SessionStore], _Engine] = {}
-_SETTINGS = frozenset({"KVCORE_STORES", STORE, POLICY, "SESSION_SERIALIZER"})
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    """Tests change settings: read the new ones when next asked."""
-    if setting in _SETTINGS:
-        _engines.clear()
-
-
-setting_changed.connect(_forget)
-
-
-def _engine_of(kind: type[SessionStore]) -> _Engine:
-    engine = _engines.get(kind)
-    if engine is None:  # two threads may make one each: both have the same store
-        engine = _engines[kind] = _Engine(kind)
-    return engine
-
-
-def _store_key(sessions: AsyncSessions, key: str) -> str:
-    return sessions.policy.prefix + handle_of(key)
-
-
-def store_name() -> str | KeyValueStore:
-    """What ``KVCORE_SESSION_STORE`` says: a name, or a store."""
-    name: str | KeyValueStore = getattr(settings, STORE, "default")
-    return name
-
-
-def policy() -> SessionPolicy:
-    """What ``KVCORE_SESSION_POLICY`` asks for. Raises `ConfigError`."""
-    return policy_from(
-        getattr(settings, POLICY, {}),
-        POLICY,
-        {"idle_secs": "SESSION_COOKIE_AGE", "refresh_secs": "SESSION_SAVE_EVERY_REQUEST"},
-        user_keys=("_auth_user_id",),
-        watch=(),  # who logs in by Django has a new key already
-    )
-
-
 def current_session(request: HttpRequest) -> SessionStore:
     """``request.session``, with the type that it has here: for type checkers and editors.
 
@@ -492,12 +364,12 @@ def current_sessions() -> Sessions:
 
     A user is the text of a primary key. Raises `ConfigError` where they are not in a store.
     """
-    return _engine_of(_configured()).sessions
+    return engine_of(_configured()).sessions
 
 
 def current_async_sessions() -> AsyncSessions:
     """As `current_sessions`, awaited."""
-    return _engine_of(_configured()).awaited
+    return engine_of(_configured()).awaited
 
 
 def _configured() -> type[SessionStore]:
