@@ -33,22 +33,24 @@ class Session(MutableMapping[str, Any]):
     literal: ClassVar[bool] = False
     """Whether it is saved as told, even if it is empty or nothing changed: `LiteralSession`."""
 
+    # What most sessions begin and end with costs nothing for each of them.
+    _content: dict[str, Any] | None = None
+    _stored: Stored | None = None
+    _touched = False
+    _changeable = False  # whether something may have changed since it was loaded
+    _lent = False  # whether it may change without our knowledge
+    _cleared = False
+    _destroyed = False
+    _regenerate = False
+    _grace_secs = 0.0
+    _wanted_id: str | None = None
+    _failure: StoreError | None = None
+    _sealed = False
+
     def __init__(self, cookie: str | None, load: Callable[[Session], None]) -> None:
         self._cookie = cookie  # as it came, not checked yet
         self._load = load
-        self._content: dict[str, Any] | None = None
-        self._stored: Stored | None = None
         self._notes: dict[str, str] = {}
-        self._touched = False
-        self._changeable = False  # whether something may have changed since it was loaded
-        self._lent = False  # whether it may change without our knowledge
-        self._cleared = False
-        self._destroyed = False
-        self._regenerate = False
-        self._grace_secs = 0.0
-        self._wanted_id: str | None = None
-        self._failure: StoreError | None = None
-        self._sealed = False
 
     # What is set by who loads and saves
 

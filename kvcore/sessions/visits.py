@@ -30,10 +30,13 @@ _NOT_LOADED: Mapping[str, Any] = {"this session is not loaded": None}
 class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Session says, counts
     """A `Session` that asynchronous applications have as ``request.session``; a dict, too."""
 
+    _plain: dict[str, Any] | None = None
+    _saved = UNTOUCHED
+
     def __init__(self, cookie: str | None, visits: Visits) -> None:
-        self._visits = visits
-        self._saved = UNTOUCHED
         super().__init__(cookie, visits.load_at_touch)
+        self._visits = visits
+        dict.update(self, _NOT_LOADED)
 
     # The content is kept a second time in the dict that this is: json (written in C) and whoever
     # asks for a dict find it there.
