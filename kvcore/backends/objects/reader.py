@@ -1,9 +1,9 @@
 """A seekable, buffered file over a value in a service, which fetches what is read and little more.
 
 The first request fetches `FIRST_BYTES`, which stay in memory: for a small value it is the only one,
-and formats that jump about in their header need no other. Of a larger value, each request that goes
-on where the last one ended asks for 64 times as much, so a gigabyte that is read through takes
-three; a seek begins with the small ones again. A short way forward is read, not asked for.
+and formats that jump about in their header need no other. Who reads on where that ended gets all
+the rest by the second; a seek begins with a small one again. A short way forward is read, not asked
+for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FIRST_BYTES = 256 * 1024
 """What the first request asks for, and each one after a seek; also the buffer of a reader."""
-_GROWTH = 64
 _READ_ON_BYTES = 512 * 1024  # a way forward that is shorter than a new request
 
 
@@ -72,7 +71,6 @@ class RangedFile(io.RawIOBase):
         self._head = memoryview(head)
         self._stat: Stat = span.stat
         self._position = 0
-        self._window = FIRST_BYTES
 
     def readable(self) -> bool:
         """Always."""
@@ -148,9 +146,8 @@ class RangedFile(io.RawIOBase):
             span.skip_to(position)
             return span
         span.close()
-        self._window = self._window * _GROWTH if is_near else FIRST_BYTES
-        stop = position + max(self._window, ahead)
-        if stop + self._window >= self._stat.size:  # not worth a request of its own
+        stop = position + max(FIRST_BYTES, ahead)
+        if is_near or stop + FIRST_BYTES >= self._stat.size:  # not worth a request of its own
             stop = self._stat.size
         self._span = Span(self._source, position, stop, self._stat)
         return self._span
