@@ -6,7 +6,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import django
 
@@ -21,16 +21,18 @@ def own_tests(name: str) -> Path:
 
     pip fetches the sources once, from where it gets all else; they stay in ``build/``.
     """
-    folder = HOME / django.__version__
+    folder = HOME / django.__version__ / name
     HOME.mkdir(parents=True, exist_ok=True)
     with _alone():
-        problem = "" if (folder / name).is_dir() else _fetch(folder, name)
-    services.require(
-        f"the sources of Django {django.__version__}",
-        available=not problem,
-        hint=f"pip could not download them: {problem}",
-    )
-    return folder
+        problem = "" if folder.is_dir() or _archive() else _fetch()
+        services.require(
+            f"the sources of Django {django.__version__}",
+            available=not problem,
+            hint=f"pip could not download them: {problem}",
+        )
+        if not folder.is_dir():
+            _extract(f"tests/{name}", folder)
+    return folder.parent
 
 
 @contextmanager
@@ -41,7 +43,11 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _fetch(folder: Path, name: str) -> str:
+def _archive() -> Path | None:
+    return next(HOME.glob(f"[Dd]jango-{django.__version__}.tar.gz"), None)
+
+
+def _fetch() -> str:
     """What went wrong; an empty text if nothing did."""
     wanted = f"Django=={django.__version__}"
     download = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
@@ -55,12 +61,20 @@ def _fetch(folder: Path, name: str) -> str:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         return lines[-1] if lines else f"exit code {done.returncode}"
-    [archive] = HOME.glob(f"[Dd]jango-{django.__version__}.tar.gz")
-    start = f"tests/{name}/"
+    return ""
+
+
+def _extract(inner: str, folder: Path) -> None:
+    """Make the folder of what is in one of the archive, without those below."""
+    archive, part = _archive(), folder.with_suffix(".part")
+    assert archive is not None
+    part.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for member in tar:
-            inner = member.name.partition("/")[2]
-            if inner.startswith(start) and member.isfile():
-                member.name = inner.removeprefix("tests/")
-                tar.extract(member, folder, filter="data")
-    return "" if (folder / name).is_dir() else f"{archive.name} has no {start}"
+            path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+            if str(path.parent) == inner and member.isfile():
+                source = tar.extractfile(member)
+                assert source is not None
+                with source:
+                    (part / path.name).write_bytes(source.read())
+    part.rename(folder)
