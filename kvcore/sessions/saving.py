@@ -122,27 +122,30 @@ class Saving:
         )
 
     async def _listed(
-        self, store: AsyncKeyValueStore, handle: str, record: Record, of: Record | None = None
+        self, store: AsyncKeyValueStore, handle: str, record: Record, of: Record
     ) -> Record:
-        """A version whose session its user's list names; listed first, or who revokes misses it.
-
-        The list is told some time ahead, so that not each version ``of`` another needs it.
-        """
+        """The next version ``of`` a stored one; listed before, or who revokes misses it."""
         if record.user is None:
             return record
-        if of is not None and of.user == record.user and record.expires <= of.listed:
+        if of.user == record.user and record.expires <= of.listed:
             return record._replace(listed=of.listed)
-        until = record.expires + max(record.expires - record.seen, 0.0) / 4
-        await self._users.keep(store, record.user, handle, until)
-        return record._replace(listed=until)
+        await self._users.keep(store, record.user, handle, _listed_until(record))
+        return record._replace(listed=_listed_until(record))
 
     async def _store_new(
         self, store: AsyncKeyValueStore, record: Record, session_id: str | None = None
     ) -> Stored:
+        """Store a session, then list it; nobody has its cookie before both is done.
+
+        Listed first, it could be taken for one that is over, and be dropped from the list again.
+        """
         session_id = self._new_id() if session_id is None else session_id
         handle = handle_of(session_id)
-        record = await self._listed(store, handle, record)
+        if record.user is not None:
+            record = record._replace(listed=_listed_until(record))
         await self._shelf.create(store, handle, record)
+        if record.user is not None:
+            await self._users.keep(store, record.user, handle, record.listed)
         return Stored(session_id, Found(handle, record, record.expires))
 
     async def _create(
@@ -169,6 +172,11 @@ class Saving:
     async def _delist(self, store: AsyncKeyValueStore, found: Found) -> None:
         if found.record.user is not None:
             await self._users.drop(store, found.record.user, {found.handle})
+
+
+def _listed_until(record: Record) -> float:
+    """Until when to list a version: some time ahead, so that not each next one needs it."""
+    return record.expires + max(record.expires - record.seen, 0.0) / 4
 
 
 class _Update:
@@ -253,7 +261,8 @@ class _Update:
         if expires is None:
             return Saved(touched=True, id=stored.id)
         try:
-            await shelf.put_off(self._store, found, expires)
+            if not await shelf.put_off(self._store, found, expires):
+                return TOUCHED  # its cookie may have been replaced, and must not come back
             if found.record.user is not None:
                 await self._saving._users.keep(
                     self._store, found.record.user, found.handle, expires

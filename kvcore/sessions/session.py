@@ -193,6 +193,8 @@ class Session(MutableMapping[str, Any]):
         content = self._writable()
         if self._stored is None:
             self._check_not_sealed()
+        if type(value) not in _UNCHANGING:
+            self._lent = True  # whoever set it still has it
         content[key] = value
 
     def __delitem__(self, key: str) -> None:

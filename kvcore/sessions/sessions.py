@@ -284,7 +284,10 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
                 try:
                     fetched = await self.store.fetch(asked.key)
                 except KvcoreError as error:
-                    self._loading.failed(session, asked, error)
+                    if not session.loaded:
+                        self._loading.failed(session, asked, error)
+                    return
+                if session.loaded:  # by another task of the request, which may have changed it
                     return
                 asked = self._loading.answered(session, asked, fetched)
 

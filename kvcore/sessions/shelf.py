@@ -87,6 +87,8 @@ class Shelf:
     def _unless_over(self, handle: str, record: Record, stat: Stat) -> Found | None:
         now, left_secs = self.clock(), stat.remaining_secs()
         expires = record.expires if left_secs is None else now + left_secs
+        if record.moved_to is not None:  # a request that was under way may have put off the value
+            expires = min(expires, record.expires)
         # One that was over when it was written may be there for a moment, where values expire.
         ended = record.expires <= record.seen
         if ended or expires <= now or self.policy.latest(record.created) <= now:
@@ -162,19 +164,23 @@ class Shelf:
         """Remove whatever version is there."""
         await store.delete(self.key(handle))
 
-    async def put_off(self, store: AsyncKeyValueStore, found: Found, expires: float) -> None:
-        """Let a session live until ``expires``; one that is gone or was written stays as it is."""
+    async def put_off(self, store: AsyncKeyValueStore, found: Found, expires: float) -> bool:
+        """Let a session live until ``expires``; whether it is still there, under this handle.
+
+        One that is gone or was written stays as it is.
+        """
         if found.expires_in_store and store.capabilities.touch:
             try:
                 await store.touch(self.key(found.handle), max(expires - self.clock(), 0.001))
             except KeyNotFound:
-                pass  # it was ended meanwhile, and stays so
-            return
+                return False  # it was ended meanwhile, and stays so
+            return True
         record = found.record._replace(expires=expires, seen=self.clock())
         try:
             await self.replace(store, found, record)
-        except Changed:
-            pass  # whoever changed it has put it off as well
+        except Changed as changed:  # whoever changed it has put it off as well
+            return changed.current is not None and changed.current.handle == found.handle
+        return True
 
     def _encoded(self, record: Record, can: Capabilities) -> tuple[bytes, float | None]:
         data = record.encode()

@@ -1,7 +1,8 @@
 """Which sessions a user has: one value per user, a list of handles.
 
 It may name sessions that are over (they are dropped in passing), but never misses one: a session
-is listed before it is stored. What is true of a session is in its record.
+is listed before anybody has its cookie, and after it is stored, or it could be taken for one that
+is over. What is true of a session is in its record.
 """
 
 from __future__ import annotations
@@ -86,10 +87,12 @@ class UserSessions:
     async def revoke(self, store: AsyncKeyValueStore, user: str, keep: str | None) -> int:
         """End all sessions of a user but one; returns how many were listed."""
         ended: set[str] = set()
-        for _ in range(2):
-            # Twice: one that takes another id at this moment is listed under it by now, and dies
-            # under it, or with its old id, without which it may not go on.
-            listed = await self.handles(store, user) - {keep}
+        for _ in range(self._shelf.policy.merge_tries):
+            # Until no other is listed: one that takes another id at this moment is listed under it
+            # by now, and dies under it, or with its old id, without which it may not go on.
+            listed = await self.handles(store, user) - ended - {keep}
+            if not listed:
+                break
             await store.delete_many([self._shelf.key(handle) for handle in listed])
             ended |= listed
         await self.drop(store, user, ended)

@@ -103,8 +103,9 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         saved = await self._visits.save(self)
         self._changeable = self._lent  # what was set is saved
         before, self._saved = self._saved, saved
-        if before.issued and saved.id == before.id:
-            self._saved = saved._replace(issued=True)
+        if saved.id is not None and saved.id == before.id:
+            issued, renewed = before.issued or saved.issued, before.renewed or saved.renewed
+            self._saved = saved._replace(issued=issued, renewed=renewed)
         elif before.ended and saved.id is None:
             self._saved = saved._replace(ended=True)
         return self._saved

@@ -6,6 +6,7 @@ import pytest
 
 from kvcore import DictStore, FilesystemStore, async_store
 from kvcore.aio import AsyncStore, InlineStore
+from kvcore.contract import Fetched
 from kvcore.errors import SessionNotLoaded
 from kvcore.sessions import AsyncSessions, Session
 from tests.sessions.visitors import SECRET, Application, Visitor
@@ -65,6 +66,35 @@ def test_a_session_that_was_not_loaded_says_what_to_do() -> None:
     with pytest.raises(SessionNotLoaded, match="await"):
         len(sessions.open(sessions.cookie_for(sessions.ids.new())))
     assert len(sessions.open(None)) == len(sessions.open("forged")) == 0
+
+
+def test_two_tasks_that_load_one_session() -> None:
+    """At once: the one that comes last takes nothing back of what the first has set meanwhile."""
+    application = Application(DictStore())
+    visitor = Visitor(application)
+    visitor.set(a=1)
+    turns = [1, 3]
+
+    class Slow(InlineStore):
+        async def fetch(self, key: str) -> Fetched:
+            fetched = await super().fetch(key)
+            for _ in range(turns.pop(0)):
+                await asyncio.sleep(0)
+            return fetched
+
+    async def main() -> dict[str, object]:
+        sessions = AsyncSessions(Slow(application.store), SECRET, clock=application.clock)
+        session = sessions.open(visitor.cookie)
+
+        async def load_and_set(key: str) -> None:
+            await sessions.load(session)
+            session[key] = 1
+
+        await asyncio.gather(load_and_set("b"), load_and_set("c"))
+        return dict(session)
+
+    assert asyncio.run(main()) == {"a": 1, "b": 1, "c": 1}
+    assert turns == []
 
 
 def test_both_worlds_share_their_sessions() -> None:

@@ -98,6 +98,35 @@ def test_putting_off_undoes_nothing(visitor: Visitor) -> None:
         assert visitor.sees() == ({} if end else {"a": 2})
 
 
+def test_putting_off_brings_no_old_id_back(visitor: Visitor) -> None:
+    """A page that was read before a log-in and answered after it must not undo the new cookie."""
+    application = visitor.application
+    visitor.set(a=1)
+    tab = visitor.another_tab()
+    application.clock.advance(200)
+    with tab.request() as slow:
+        assert slow["a"]
+        visitor.set(_user_id="7")
+    assert tab.saved.id is None
+    assert not tab.saved.renewed
+
+
+def test_putting_off_prolongs_no_grace(visitor: Visitor) -> None:
+    """The old id is dead after it, whatever requests that were under way did to its value."""
+    application = visitor.application
+    visitor.set(a=1)
+    tab = visitor.another_tab()
+    application.clock.advance(200)
+    with tab.request() as slow:
+        assert slow["a"]
+        with visitor.request() as session:
+            session.regenerate(grace_secs=30)
+    assert tab.sees() == {"a": 1}
+    application.clock.advance(31)
+    assert tab.sees() == {}
+    assert visitor.sees() == {"a": 1}
+
+
 def test_the_time_out_of_one_session(make: Maker) -> None:
     """An application may give some sessions less, or more, than the policy says."""
     application = make(idle_secs=1000)

@@ -138,6 +138,47 @@ def test_an_id_that_changes_during_revoking(application: Application) -> None:
         assert visitor.sees() == {}
 
 
+@pytest.mark.parametrize("moment", ["put", "fetch"])
+def test_who_logs_in_while_others_do_is_listed(application: Application, moment: str) -> None:
+    """Though many log-ins free the list of what is not there: at whatever point of this one."""
+    for _ in range(20):
+        login(application, "7")
+    visitor = Visitor(application)
+    with visitor.request() as session:
+        session["_user_id"] = "7"
+        others = (login(application, "7") for _ in range(40))
+        application.store.before_next(moment, lambda: [*others])
+    assert application.sessions.revoke_user("7") == 61
+    assert visitor.sees() == {}
+
+
+@pytest.mark.parametrize("moment", ["put", "fetch"])
+def test_who_logs_in_while_all_are_revoked_is_listed(application: Application, moment: str) -> None:
+    """They may stay logged in, as they have just proved who they are; but the next time it ends."""
+    visitor = Visitor(application)
+    with visitor.request() as session:
+        session["_user_id"] = "7"
+        application.store.before_next(moment, lambda: application.sessions.revoke_user("7"))
+    assert len(application.sessions.sessions_for("7")) == len(visitor.sees())
+    application.sessions.revoke_user("7")
+    assert visitor.sees() == {}
+
+
+def test_an_id_that_changes_again_and_again_during_revoking(application: Application) -> None:
+    """Whatever its requests do meanwhile: the user has no session afterwards."""
+    visitor = login(application, "7")
+
+    def change() -> None:
+        with visitor.request() as session:
+            session.regenerate()
+
+    for _ in range(3):
+        application.store.before_next("delete_many", change)
+    application.sessions.revoke_user("7")
+    assert visitor.sees() == {}
+    assert application.sessions.sessions_for("7") == []
+
+
 def test_logging_out_or_over_takes_it_off_the_list(application: Application) -> None:
     """A session is listed for whom it is of now."""
     visitor = login(application, "7")

@@ -161,6 +161,28 @@ def test_what_a_stream_sets_is_saved(make: Make) -> None:
     assert client.get("/all").json() == {"a": "1", "first": 1, "second": 2, "third": 3}
 
 
+def test_a_list_that_was_set_is_changed_later(make: Make) -> None:
+    """Whoever put it into the session may go on with it, also when it was saved already."""
+
+    async def stream(request: Request) -> Response:
+        session = await loaded(request)
+        log: list[str] = []
+        session["log"] = log
+        default = session.setdefault("default", [])
+
+        async def blocks() -> AsyncIterator[str]:
+            yield "first"
+            log.append("sent")
+            default.append("sent")
+
+        return StreamingResponse(blocks())
+
+    client = TestClient(make(Route("/stream", stream)))
+    client.get("/set/a/1")
+    client.get("/stream")
+    assert client.get("/all").json() == {"a": "1", "log": ["sent"], "default": ["sent"]}
+
+
 @pytest.mark.parametrize("change", ["begin", "log in", "regenerate"])
 def test_what_needs_a_cookie_is_refused_then(make: Make, store: WatchedStore, change: str) -> None:
     """Loudly, and nothing is stored that nobody could come back to."""

@@ -145,6 +145,23 @@ def test_a_session_in_use_keeps_its_cookie() -> None:
     assert "set-cookie" not in client.get("/view").headers
 
 
+def test_a_session_that_is_saved_by_hand_keeps_its_cookie() -> None:
+    """It was put off by the first of two saves; the second one knows."""
+
+    async def save_twice(request: Request) -> Response:
+        assert request.session["a"]
+        await current_session(request).save()
+        return PlainTextResponse("saved")
+
+    clock = Clock()
+    app = usual_app(store=DictStore(clock=clock), max_age=1000)
+    app.router.routes.append(Route("/by-hand", save_twice))
+    client = TestClient(app)
+    client.post("/update", json={"a": 1})
+    clock.advance(500)
+    assert "Max-Age=1000" in client.get("/by-hand").headers["set-cookie"]
+
+
 def test_a_cookie_of_starlettes_own_is_a_new_session() -> None:
     """Who changes the import signs all visitors out, and shows no error."""
     client = TestClient(usual_app(), cookies={"session": "eyJhIjogMX0=.aGVsbG8.c2lnbmF0dXJl"})
