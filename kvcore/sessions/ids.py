@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets as random
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from kvcore.registry import load_library
@@ -53,7 +53,7 @@ class SignedIds:
 
     def new(self) -> str:
         """An id that nobody had before."""
-        return random.token_urlsafe(_ID_BYTES)
+        return token_urlsafe(_ID_BYTES)
 
     def cookie_for(self, session_id: str) -> str:
         """The value of the cookie: 87 characters that need no quoting."""

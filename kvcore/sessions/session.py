@@ -39,6 +39,7 @@ class Session(MutableMapping[str, Any]):
     _touched = False
     _changeable = False  # whether something may have changed since it was loaded
     _lent = False  # whether it may change without our knowledge
+    _unsaved = False  # whether something was set since a save began
     _cleared = False
     _destroyed = False
     _regenerate = False
@@ -81,7 +82,7 @@ class Session(MutableMapping[str, Any]):
             raise SessionUnavailable(
                 "the store of the sessions failed, so nothing can be kept in this one; try again"
             ) from self._failure
-        self._changeable = True
+        self._changeable = self._unsaved = True
         return content
 
     def _check_not_sealed(self) -> None:

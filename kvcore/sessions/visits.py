@@ -100,8 +100,9 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         For long ones, such as those of WebSockets. Returns what the response is to say, which is
         for whoever opened the session. Raises `SessionError`, `StoreError`.
         """
+        self._unsaved = False
         saved = await self._visits.save(self)
-        self._changeable = self._lent  # what was set is saved
+        self._changeable = self._lent or self._unsaved  # what was set before is saved
         before, self._saved = self._saved, saved
         if saved.id is not None and saved.id == before.id:
             issued, renewed = before.issued or saved.issued, before.renewed or saved.renewed

@@ -1,6 +1,7 @@
 """The same sessions, awaited."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from kvcore import DictStore, FilesystemStore, async_store
 from kvcore.aio import AsyncStore, InlineStore
 from kvcore.contract import Fetched
 from kvcore.errors import SessionNotLoaded
-from kvcore.sessions import AsyncSessions, Session
+from kvcore.sessions import AsyncSessions, Session, Visits
 from tests.sessions.visitors import SECRET, Application, Visitor
 
 
@@ -95,6 +96,32 @@ def test_two_tasks_that_load_one_session() -> None:
 
     assert asyncio.run(main()) == {"a": 1, "b": 1, "c": 1}
     assert turns == []
+
+
+def test_what_is_set_during_a_save_is_not_forgotten() -> None:
+    """A WebSocket may have several tasks: what one sets while another saves is saved later."""
+
+    class Slow(InlineStore):
+        async def put(self, *args: Any, **options: Any) -> str:
+            await asyncio.sleep(0)
+            return await super().put(*args, **options)
+
+    async def main() -> dict[str, object]:
+        visits = Visits(Slow(DictStore()), SECRET, mode="eager")
+        session = visits.open(None)
+        session["a"] = 1
+        cookie = session.cookie_for(await session.save())
+        session["b"] = 1
+        saving = asyncio.create_task(session.save())
+        await asyncio.sleep(0)
+        session["c"] = 1
+        await saving
+        assert session.modified
+        await session.save()
+        assert not session.modified
+        return dict(await visits.open(cookie).load())
+
+    assert asyncio.run(main()) == {"a": 1, "b": 1, "c": 1}
 
 
 def test_both_worlds_share_their_sessions() -> None:
