@@ -163,7 +163,7 @@ class Saving:
         return Saved(touched=True, id=stored.id, issued=True)
 
     async def _end(self, store: AsyncKeyValueStore, session: Session, found: Found) -> None:
-        await self._shelf.remove_any(store, found.handle)
+        await self._shelf.end(store, found)
         session._stored = None
         session._destroyed = False
         await self._delist(store, found)

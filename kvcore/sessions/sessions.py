@@ -132,11 +132,12 @@ class _Sessions(Generic[_Store]):
         found = await self._shelf.find(store, handle)
         if found is None or (user is not None and found.record.user != user):
             return False
-        await self._shelf.remove_any(store, found.handle)
+        ended = await self._shelf.end(store, found)
         if found.record.user is not None:
             await self._users.drop(store, found.record.user, {found.handle})
-        self._shelf.tell(SessionRevoked(found.handle))
-        return True
+        if ended:
+            self._shelf.tell(SessionRevoked(found.handle))
+        return ended
 
     async def _revoke_user(self, store: AsyncKeyValueStore, user: str, keep: Handled | None) -> int:
         return await self._users.revoke(store, user, None if keep is None else keep.handle)

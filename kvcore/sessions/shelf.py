@@ -160,6 +160,23 @@ class Shelf:
         except PreconditionFailed as error:
             raise Changed(await self._current(store, found.handle, error)) from None
 
+    async def end(self, store: AsyncKeyValueStore, found: Found) -> bool:
+        """Remove a session, also one that was written to, or moved with a grace, meanwhile.
+
+        Whether it was still there.
+        """
+        for _ in range(self.policy.merge_tries):
+            try:
+                await self.remove(store, found)
+            except Changed as changed:
+                if changed.current is None:
+                    return False
+                found = changed.current
+            else:
+                return True
+        await self.remove_any(store, found.handle)
+        return True
+
     async def remove_any(self, store: AsyncKeyValueStore, handle: str) -> None:
         """Remove whatever version is there."""
         await store.delete(self.key(handle))

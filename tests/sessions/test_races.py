@@ -71,6 +71,19 @@ def test_a_slow_request_does_not_undo_a_logout(visitor: Visitor, end: str, act: 
     assert ("Lost" in application.told()) == (act != "read")
 
 
+def test_a_log_out_ends_what_moved_meanwhile(visitor: Visitor) -> None:
+    """It began before the id changed with a grace, and ends after: both ids are dead."""
+    visitor.set(_user_id="7")
+    tab = visitor.another_tab()
+    with tab.request() as session:
+        assert session["_user_id"] == "7"
+        with visitor.request() as other:
+            other.regenerate(grace_secs=30)
+        session.destroy()
+    assert visitor.cookie != tab.cookie
+    assert visitor.sees() == {}
+
+
 def test_a_logout_wins_over_a_write_that_came_before(visitor: Visitor) -> None:
     """``clear`` also forgets what it has not seen."""
     visitor.set(_user_id="7")

@@ -80,6 +80,22 @@ def test_what_is_no_handle_revokes_nothing(application: Application, handle: str
     assert visitor.sees()
 
 
+def test_revoking_what_has_another_id_by_then_says_so(application: Application) -> None:
+    """It is not ended, as it goes on under a handle that the list tells: not told to be, either."""
+    visitor = login(application, "7")
+    [info] = application.sessions.sessions_for("7")
+
+    def change() -> None:
+        with visitor.request() as session:
+            session.regenerate()
+
+    application.store.before_next("delete", change)
+    assert not application.sessions.revoke(info.handle, user="7")
+    [info] = application.sessions.sessions_for("7")
+    assert application.sessions.revoke(info.handle, user="7")
+    assert visitor.sees() == {}
+
+
 def test_revoke_all_but_this_one(application: Application) -> None:
     """After a change of the password, say."""
     laptop, phone, other = (
