@@ -1,7 +1,7 @@
 """Sessions in the store, one at a time: found, put, replaced and removed under conditions.
 
 A store that has no conditions is asked again before each write instead, which leaves a moment in
-which another request may write: see `Shelf.guards`.
+which another request may write: see `Sessions.merges` and `Sessions.stays_ended`.
 """
 
 from __future__ import annotations
