@@ -24,7 +24,7 @@ from tests.soak import count
 Around = Callable[[KeyValueStore], KeyValueStore]
 
 SETTINGS = hypothesis.settings(
-    max_examples=count(10, 10_000),
+    max_examples=count(5, 10_000),
     stateful_step_count=count(25, 50),
     deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),

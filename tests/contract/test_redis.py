@@ -64,15 +64,15 @@ class TestRedis(OnServer):
     pass
 
 
-class TestRedisByClient(OnServer):
+class TestRedisByClientInThreads(OnServer):
     keys = "path"
     pickles = False
 
     def open(self, server: RedisServer) -> Any:
-        return RedisStore(server.client(), keys=self.keys)
+        return BlockingStore(AsyncStore(RedisStore(server.client(), keys=self.keys)))
 
     def reopen(self, store: Any) -> Any:
-        return store.with_keys(store.keyspace)
+        return self.open(self._server)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +95,6 @@ class TestRedisOfSystem(OnServer):
     def open(self, server: RedisServer) -> Any:
         url = server.url(keys="path").replace("//", f"//default:{PASSWORD}@")
         return store_from_url(url)
-
-
-class TestRedisInThreads(OnServer):
-    def open(self, server: RedisServer) -> Any:
-        return BlockingStore(AsyncStore(super().open(server)))
 
 
 class TestNativeRedis(OnServer):
@@ -133,7 +128,7 @@ class TestNativeStack(TestNativeRedis):
 
 
 SETTINGS = hypothesis.settings(
-    max_examples=count(10, 10_000),
+    max_examples=count(6, 10_000),
     stateful_step_count=count(25, 50),
     deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),

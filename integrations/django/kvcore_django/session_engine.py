@@ -131,8 +131,11 @@ def store_key(sessions: AsyncSessions, key: str) -> str:
 
 
 def store_name() -> str | KeyValueStore:
-    """What ``KVCORE_SESSION_STORE`` says: a name, or a store."""
-    name: str | KeyValueStore = getattr(settings, STORE, "default")
+    """What ``KVCORE_SESSION_STORE`` says: a name, or a store.
+
+    Not "default" unless it says so: what is uploaded, and served, lies there.
+    """
+    name: str | KeyValueStore = getattr(settings, STORE, "sessions")
     return name
 
 

@@ -19,14 +19,15 @@ from kvcore_django.session_engine import Engine, engine_of, is_key, store_key
 
 
 class SessionStore(SessionBase):
-    """A session, as Django's documentation has it; in the store ``KVCORE_SESSION_STORE``.
+    """A session, as Django's documentation has it; in the store ``KVCORE_SESSION_STORE``
+    (by default ``"sessions"``).
 
     Besides: ``notes``, texts to show in a list of sessions; ``handle``, what such a list calls it.
     An engine of your own may extend this class as it may Django's.
 
     >>> from kvcore import DictStore
     >>> from django.test import override_settings
-    >>> with override_settings(KVCORE_STORES={"default": DictStore()}):
+    >>> with override_settings(KVCORE_STORES={"sessions": DictStore()}):
     ...     session = SessionStore()
     ...     session["cart"] = ["tea"]
     ...     session.save()

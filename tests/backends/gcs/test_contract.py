@@ -1,7 +1,7 @@
-"""The suite on GoogleCloudStore, twice, as each request takes its time.
+"""The suite on GoogleCloudStore: by URL, with a prefix, called.
 
-By URL, with a prefix, called; by a client that is passed in, on paths, awaited in threads. Each run
-of the suite asks a thousand times, so two of them have to show all four.
+And what may be otherwise by a client that is passed in, on paths, awaited in threads: a part of it,
+as each run of the whole asks a thousand times.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,20 @@ import pytest
 
 from kvcore import AsyncStore, GoogleCloudStore, KeyValueStore, store_from_url
 from kvcore.testing import BlockingStore, Clock, StoreContract, StoreMachine
+from kvcore.testing.contract import (
+    ConditionalWriteTests,
+    DeleteTests,
+    LifeTests,
+    PutFileTests,
+    PutTests,
+    ReadingContract,
+    StoreFixtures,
+)
 from tests.backends.gcs.conftest import KEY_ID, Place
 from tests.soak import count
 
 
-class OnGoogle(StoreContract):
+class OnGoogle(StoreFixtures):
     """Subclasses say how the store gets to the bucket."""
 
     overtaken_readers_end = True
@@ -44,11 +53,13 @@ class OnGoogle(StoreContract):
             self._place.bucket.put(f"{self.prefix}{name}", data)
 
 
-class TestGoogle(OnGoogle):
+class TestGoogle(OnGoogle, StoreContract):
     pass
 
 
-class TestGoogleByClientInThreads(OnGoogle):
+class TestGoogleByClientInThreads(
+    OnGoogle, ReadingContract, PutTests, DeleteTests, PutFileTests, ConditionalWriteTests, LifeTests
+):
     keys = "path"
     prefix = ""
     pickles = False

@@ -15,7 +15,7 @@ def configure(folder: str, url: str) -> None:
     sys.path.insert(0, folder)
     settings.configure(
         SECRET_KEY="for tests only",
-        KVCORE_STORES={"default": url},
+        KVCORE_STORES={"sessions": url},
         SESSION_ENGINE="kvcore_django.sessions",
         USE_TZ=False,  # as Django's tests expect it
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",

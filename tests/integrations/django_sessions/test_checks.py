@@ -85,7 +85,7 @@ def test_memory_is_good_enough_to_develop_with(settings: Settings) -> None:
 def test_files_beside_sessions_are_told(settings: Settings, tmp_path: object) -> None:
     """Saved by a storage, or served; not those in a directory of the store."""
     settings.KVCORE_STORES = {"default": f"fs://{tmp_path}"}
-    del settings.KVCORE_SESSION_STORE
+    settings.KVCORE_SESSION_STORE = "default"
     settings.STORAGES = {"default": {"BACKEND": BACKEND, "OPTIONS": {"location": "media"}}}
     assert found() == ["kvcore.W002"]  # the URLs serve all of it
     settings.ROOT_URLCONF = "tests.integrations.django_sessions.site"

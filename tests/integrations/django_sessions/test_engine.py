@@ -383,7 +383,7 @@ def test_a_change_of_settings_is_seen(project: Settings) -> None:
     project.KVCORE_STORES = {"sessions": DictStore()}
     assert not session.exists(session.session_key)
     del project.KVCORE_SESSION_STORE
-    project.KVCORE_STORES = {"default": "memory://"}
+    project.KVCORE_STORES = {"default": "fs://nowhere", "sessions": "memory://"}
     assert stored(a=1)["a"] == 1
 
 
