@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ _ID_BYTES, _ID_CHARS = 32, 43
 _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
 _SALT = b"kvcore.sessions"
 
-is_handle = re.compile("[0-9a-f]{64}").fullmatch
+is_handle: Callable[[str], re.Match[str] | None] = re.compile("[0-9a-f]{64}").fullmatch
 """Whether a text is a handle by its form."""
 
 
