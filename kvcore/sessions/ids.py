@@ -21,7 +21,6 @@ EXTRA = "sessions"
 _ID_BYTES, _ID_CHARS = 32, 43
 # What is signed and the signature: 256 bits each, in URL-safe base64.
 _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
-_SALT = b"kvcore.sessions"
 
 is_handle: Callable[[str], re.Match[str] | None] = re.compile("[0-9a-f]{64}").fullmatch
 """Whether a text is a handle by its form."""
@@ -31,7 +30,8 @@ class SignedIds:
     """Makes ids of 256 random bits, and the cookies that carry them, signed.
 
     ``secrets`` is a secret or a list of them, oldest to newest: the newest signs, all verify.
-    A signature is itsdangerous' with SHA-256; its keys are derived for this purpose alone.
+    A signature is itsdangerous' with SHA-256; its keys are derived for this purpose alone, and for
+    ``cookie``, the name of the cookie: what is sent under another name is none of ours.
 
     >>> ids = SignedIds(["retired", "current"])
     >>> session_id = ids.new()
@@ -42,11 +42,12 @@ class SignedIds:
     True
     """
 
-    def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
+    def __init__(self, secrets: Secret | Sequence[Secret], cookie: str = "session") -> None:
         keys = list(check_secrets(secrets))
         make = load_library("itsdangerous", f"kvcore[{EXTRA}]").Signer
+        salt = f"kvcore.sessions.{cookie}".encode()
         self._signer: Signer = make(
-            keys, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256
+            keys, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256
         )
         # Derived once: itsdangerous does it for each cookie, which takes as long as to verify.
         self._derived = list(map(self._signer.derive_key, reversed(keys)))

@@ -41,10 +41,10 @@ class SessionPolicy:
     refresh_secs: float = 60.0
     """A session that is only read is put off again when so much of ``idle_secs`` is used up (at
     most a tenth of it): not each reading costs a write."""
-    watch: tuple[str, ...] = ("_user_id", "user_id", "_auth_user_id", "_fresh")
+    watch: tuple[str, ...] = ("_user_id", "user_id", "username", "_auth_user_id", "_fresh")
     """When the value of one of these keys changes, the session gets a new id: a log-in never
     happens under an id that an attacker may have planted."""
-    user_keys: tuple[str, ...] = ("_user_id", "user_id", "_auth_user_id")
+    user_keys: tuple[str, ...] = ("_user_id", "user_id", "username", "_auth_user_id")
     """The first of these keys that has a value says whose session it is."""
     max_bytes: int = 1024 * 1024
     """What the stored session may have."""

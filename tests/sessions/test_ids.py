@@ -26,7 +26,7 @@ def test_the_signature_is_that_of_itsdangerous() -> None:
     ids = SignedIds(SECRET)
     session_id = ids.new()
     ours = Signer(
-        SECRET, salt="kvcore.sessions", key_derivation="hmac", digest_method=hashlib.sha256
+        SECRET, salt="kvcore.sessions.session", key_derivation="hmac", digest_method=hashlib.sha256
     )
     assert ids.cookie_for(session_id) == ours.sign(session_id).decode()
     assert ids.read(Signer(SECRET).sign(session_id).decode()) is None
@@ -41,6 +41,14 @@ def test_the_newest_key_signs_and_all_verify() -> None:
     assert both.read(old.cookie_for(session_id)) == session_id
     assert both.cookie_for(session_id) == new.cookie_for(session_id)
     assert new.read(old.cookie_for(session_id)) is None
+
+
+def test_a_cookie_is_good_under_its_own_name_only() -> None:
+    """Nobody sends a shop's as that of its administrators."""
+    shop = SignedIds(SECRET, "shop")
+    cookie = shop.cookie_for(shop.new())
+    assert shop.read(cookie) is not None
+    assert SignedIds(SECRET, "admin").read(cookie) is None
 
 
 @pytest.mark.parametrize("case", hostile(SignedIds(SECRET).cookie_for("A" * 43)))

@@ -19,7 +19,7 @@ def test_a_login_changes_the_id(visitor: Visitor) -> None:
     assert "Rotated" in application.told()
 
 
-@pytest.mark.parametrize("key", ["_user_id", "user_id", "_auth_user_id", "_fresh"])
+@pytest.mark.parametrize("key", ["_user_id", "user_id", "username", "_auth_user_id", "_fresh"])
 def test_watched_keys(visitor: Visitor, key: str) -> None:
     """Each change of one of them is a change of privilege: there, to another value, and away."""
     visitor.set(a=1)

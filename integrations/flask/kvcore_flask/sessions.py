@@ -25,6 +25,7 @@ from kvcore.sessions import (
     Saved,
     Serializer,
     SessionEvent,
+    SignedIds,
     log,
     policy_from,
     private,
@@ -111,7 +112,7 @@ class KVSessionInterface(SessionInterface):
             raise ConfigError("this app has no store for its sessions: use KVSessionExtension")
         sessions = Sessions(
             store,
-            keys,
+            SignedIds(keys, self.get_cookie_name(app)),
             policy=policy_of(app),
             serializer=self.serializer,
             on_event=self.on_event,

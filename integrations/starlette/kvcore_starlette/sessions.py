@@ -25,6 +25,7 @@ from kvcore.sessions import (
     Serializer,
     SessionEvent,
     SessionOptions,
+    SignedIds,
     Visits,
     log,
     policy_from,
@@ -111,7 +112,7 @@ class SessionMiddleware:
             )
         if max_age is not None:
             options = {"idle_secs": max_age, **options}
-        self._secrets = _secrets(secret_key)
+        self._ids = SignedIds(_secrets(secret_key), session_cookie)
         self._policy = policy_from(options, "SessionMiddleware", {})
         self._mode, self._serializer, self._on_event = mode, serializer, on_event
         if isinstance(exclude, str):
@@ -125,7 +126,7 @@ class SessionMiddleware:
     def _make(self, store: KeyValueStore | AsyncKeyValueStore) -> Visits:
         return Visits(
             store,
-            self._secrets,
+            self._ids,
             mode=self._mode,
             policy=self._policy,
             serializer=self._serializer,

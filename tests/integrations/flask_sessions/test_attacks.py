@@ -11,7 +11,13 @@ from kvcore_flask import KVSessionInterface
 
 from kvcore import DictStore, StoreError, store_from_url
 from kvcore.sessions import SignedIds
-from tests.integrations.flask_sessions.apps import SECRET, new_app, set_cookies, value_of
+from tests.integrations.flask_sessions.apps import (
+    SECRET,
+    cookie_of,
+    new_app,
+    set_cookies,
+    value_of,
+)
 from tests.redis_servers import running
 from tests.sessions.visitors import WatchedStore, hostile
 
@@ -192,3 +198,13 @@ def make_interface() -> Callable[..., Any]:
         return app, events
 
     return make
+
+
+def test_a_cookie_of_another_application_is_none_of_ours() -> None:
+    """The same secret and the same store, but another name: no shop's id opens the back office."""
+    store = DictStore()
+    shop = new_app(store, SESSION_COOKIE_NAME="shop").test_client()
+    admin = new_app(store, SESSION_COOKIE_NAME="admin").test_client()
+    admin.set_cookie("admin", cookie_of(shop.get("/set/role/shopper")).value)
+    assert admin.get("/all").json == {}
+    assert shop.get("/all").json == {"role": "shopper"}

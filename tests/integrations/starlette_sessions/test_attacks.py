@@ -252,3 +252,16 @@ def test_a_name_of_a_cookie_is_checked() -> None:
     for name in ("a\nb", "a;b", "", "ä"):
         with pytest.raises(ValueError, match="cookie"):
             SessionMiddleware(Starlette(), "x", session_cookie=name, store=DictStore())
+
+
+def test_a_cookie_of_another_middleware_is_none_of_ours() -> None:
+    """The same secret and the same store, but another name."""
+    store = DictStore()
+    shop, admin = (new_app(store, session_cookie=name) for name in ("shop", "admin"))
+
+    async def visits() -> None:
+        cookie = (await ask(shop, "/set/role/shopper")).cookie
+        assert (await ask(shop, "/all", cookie)).body == '{"role":"shopper"}'
+        assert (await ask(admin, "/all", cookie.replace("shop=", "admin="))).body == "{}"
+
+    run(visits())
