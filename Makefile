@@ -6,7 +6,7 @@ BIN := .venv/bin
 REGISTRY_HOSTS := pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|registry[.]yarnpkg
 # One process of tests for each core; `make test JOBS=0` runs them in one, as `pytest` does.
 JOBS ?= auto
-WHEEL_TESTS ?= tests/test_packaging.py tests/test_docs.py tests/core
+WHEEL_TESTS ?= tests/test_packaging.py tests/core
 PACKAGES := kvcore kvcore_django kvcore_flask kvcore_starlette
 
 .PHONY: help demo test check bench soak docs test-matrix pins clean wheel .venv

@@ -24,9 +24,9 @@ DATABASES = {
         "TEST": {"NAME": _DATABASE},
     }
 }
-KVCORE_STORES = {"default": "memory://", "sessions": "memory://"}
+KVCORE_STORES = {"default": "memory://"}
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-KVCORE_SESSION_STORE = "sessions"
+KVCORE_SESSION_STORE = "default"
 KVCORE_SESSION_POLICY: dict[str, object] = {}
 STORAGES = {
     "default": {"BACKEND": "kvcore_django.storage.KVStorage"},

@@ -27,7 +27,8 @@ class SessionStore(SessionBase):
 
     >>> from kvcore import DictStore
     >>> from django.test import override_settings
-    >>> with override_settings(KVCORE_STORES={"sessions": DictStore()}):
+    >>> stores = {"sessions": DictStore()}
+    >>> with override_settings(KVCORE_STORES=stores, KVCORE_SESSION_STORE="sessions"):
     ...     session = SessionStore()
     ...     session["cart"] = ["tea"]
     ...     session.save()

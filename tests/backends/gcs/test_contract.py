@@ -14,11 +14,10 @@ from kvcore import AsyncStore, GoogleCloudStore, KeyValueStore, store_from_url
 from kvcore.testing import BlockingStore, Clock, StoreContract, StoreMachine
 from kvcore.testing.contract import (
     ConditionalWriteTests,
-    DeleteTests,
     LifeTests,
-    PutFileTests,
+    ListingTests,
     PutTests,
-    ReadingContract,
+    ReadingTests,
     StoreFixtures,
 )
 from tests.backends.gcs.conftest import KEY_ID, Place
@@ -58,7 +57,7 @@ class TestGoogle(OnGoogle, StoreContract):
 
 
 class TestGoogleByClientInThreads(
-    OnGoogle, ReadingContract, PutTests, DeleteTests, PutFileTests, ConditionalWriteTests, LifeTests
+    OnGoogle, ReadingTests, ListingTests, PutTests, ConditionalWriteTests, LifeTests
 ):
     keys = "path"
     prefix = ""
