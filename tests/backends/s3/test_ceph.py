@@ -14,46 +14,15 @@ from kvcore import (
     StoreError,
     store_from_url,
 )
-from kvcore.testing.contract import (
-    ConcurrencyTests,
-    ConditionalDeleteTests,
-    ConditionalWriteTests,
-    CopyMoveTests,
-    DeleteTests,
-    EtagTests,
-    HostileReadingTests,
-    HostileWritingTests,
-    ListingTests,
-    ManyTests,
-    PutFileTests,
-    PutTests,
-    ReadingTests,
-)
+from kvcore.testing import StoreContract
 from tests.backends.s3.verbs import LARGE, OPTIONS
 from tests.object_servers.s3 import ACCESS_KEY, SECRET_KEY, Bucket
 
 WRITERS = 8
 
 
-class TestCeph(
-    ReadingTests,
-    ListingTests,
-    HostileReadingTests,
-    HostileWritingTests,
-    PutTests,
-    DeleteTests,
-    PutFileTests,
-    EtagTests,
-    ConditionalWriteTests,
-    ConditionalDeleteTests,
-    CopyMoveTests,
-    ManyTests,
-    ConcurrencyTests,
-):
-    """What engines differ in; the whole of the contract is for the quicker moto.
-
-    `provider=ceph` says what its conditions are worth. Pages are a matter of `test_contract`.
-    """
+class TestCeph(StoreContract):
+    """`provider=ceph` says what its conditions are worth. Pages are a matter of `test_contract`."""
 
     overtaken_readers_end = True
     secrets = (SECRET_KEY,)
