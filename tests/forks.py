@@ -2,11 +2,11 @@
 
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable
 
 import pytest
+
+from tests.faults.children import fork
 
 CHILD_SECS = 60
 
@@ -16,19 +16,12 @@ forks = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 def forked(work: Callable[[], bool]) -> int:
     """Do the work in a child, which ends when it takes too long; the id of the process."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
+
+    def checked() -> None:
         signal.alarm(CHILD_SECS)
-        code = 0 if work() else 2
-    except BaseException:
-        traceback.print_exc()
-        raise
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+        assert work()
+
+    return fork(checked)
 
 
 def ended(pid: int) -> int:

@@ -1,6 +1,5 @@
 """Django's sessions: a request in WSGI, of a session with three small keys"""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from http.cookies import SimpleCookie
@@ -9,6 +8,7 @@ from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.bare_sessions import in_folder
 from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, RAW, Contest, timed
 from benchmarks.places import ANY, TMPFS, Place
@@ -176,23 +176,7 @@ def _folder(place: Place) -> Kind:
     if Session._meta.db_table not in connection.introspection.table_names():
         with connection.schema_editor() as editor:
             editor.create_model(Session)
-    path = os.path.join(place.folder("bare"), "bare")
-    aside = f"{path}~"
-
-    def read() -> bytes:
-        with open(path, "rb") as file:
-            return file.read()
-
-    def put() -> None:
-        with open(aside, "wb") as file:
-            file.write(_RECORD)
-        os.replace(aside, path)
-
-    def write() -> None:
-        read()
-        put()
-
-    put()
+    read, write = in_folder(place, _RECORD)
     store = store_from_url(f"fs://{place.folder('kvcore')}?durability=atomic")
     place.at_the_end(store.close)
     engines = {

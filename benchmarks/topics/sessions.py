@@ -1,6 +1,5 @@
 """Flask's sessions: a request in WSGI, of a session with three small keys"""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from http.cookies import SimpleCookie
@@ -10,6 +9,7 @@ import flask
 from kvcore_flask import KVSessionExtension
 from werkzeug.test import EnvironBuilder
 
+from benchmarks.bare_sessions import in_folder
 from benchmarks.measure import OURS, RAW, Contest, timed
 from benchmarks.places import ANY, TMPFS, Place
 from benchmarks.redis_clients import server_of
@@ -145,22 +145,6 @@ def _redis(place: Place) -> tuple[Bare, dict[str, Setup | None]]:
 
 
 def _folder(place: Place) -> tuple[Bare, dict[str, Setup | None]]:
-    path = os.path.join(place.folder("bare"), "bare")
-    aside = f"{path}~"
-
-    def read() -> bytes:
-        with open(path, "rb") as file:
-            return file.read()
-
-    def put() -> None:
-        with open(aside, "wb") as file:
-            file.write(_RECORD)
-        os.replace(aside, path)
-
-    def write() -> None:
-        read()
-        put()
-
     def flask_session(app: flask.Flask, *, refresh: bool) -> None:
         from cachelib import FileSystemCache
         from flask_session import Session
@@ -173,7 +157,6 @@ def _folder(place: Place) -> tuple[Bare, dict[str, Setup | None]]:
         )
         Session(app)
 
-    put()
     store = store_from_url(f"fs://{place.folder('kvcore')}?durability=atomic")
     place.at_the_end(store.close)
     peers: dict[str, Setup] = {}
@@ -183,7 +166,7 @@ def _folder(place: Place) -> tuple[Bare, dict[str, Setup | None]]:
             "… without refresh": partial(flask_session, refresh=False),
         }
     setups: dict[str, Setup | None] = {OURS: _ours(store), **peers, "signed cookie": None}
-    return (read, write), setups
+    return in_folder(place, _RECORD), setups
 
 
 def _ours(store: KeyValueStore) -> Setup:
