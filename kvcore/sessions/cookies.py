@@ -9,11 +9,16 @@ from typing import Literal
 
 from kvcore.errors import ConfigError
 
-SameSite = Literal["Lax", "Strict", "None"]
+SameSite = Literal["Lax", "Strict", "None", "lax", "strict", "none"]
+"""In any case, as frameworks have it; kept as `CookiePolicy` writes it, with a capital."""
 
 # RFC 6265, section 4.1.1: a name is a token of RFC 9110; values of attributes have no ";".
 _is_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _is_attribute = re.compile(r"[\x20-\x3a\x3c-\x7e]*").fullmatch
+# RFC 9110, sections 5.6.1 and 5.6.4: elements between commas, and quoted strings in them.
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_is_quoted_well = re.compile(f'(?:[^"]|{_QUOTED})*+').fullmatch
+_elements = re.compile(f'(?:[^,"]|{_QUOTED})++').findall
 _LAST_SECS = 253_402_300_799  # the end of the year 9999: dates have four digits
 _GONE = "Thu, 01 Jan 1970 00:00:00 GMT"
 
@@ -45,7 +50,7 @@ class CookiePolicy:
             if what is not None and _is_attribute(what) is None:
                 raise ConfigError(f"the domain and the path of a cookie have no {what!r}")
         if self.samesite not in ("Lax", "Strict", "None", None):
-            raise ConfigError(f"samesite is 'Lax', 'Strict', 'None' or None, not {self.samesite!r}")
+            object.__setattr__(self, "samesite", _samesite(self.samesite))
         prefix = self.name.lower()  # browsers compare it so, RFC 6265bis, section 4.1.3
         if prefix.startswith("__host-") and not (
             self.secure and self.path == "/" and not self.domain
@@ -88,6 +93,13 @@ class CookiePolicy:
         ]
 
 
+def _samesite(told: str) -> str:
+    found = str(told).capitalize()
+    if found not in ("Lax", "Strict", "None"):
+        raise ConfigError(f"samesite is 'Lax', 'Strict', 'None' or None, not {told!r}")
+    return found
+
+
 def sent_cookie(header: str | None, name: str) -> str | None:
     """The first value of this name in a header ``Cookie``; ours need no unquoting.
 
@@ -113,7 +125,9 @@ def varying(vary: str | None) -> str:
     >>> varying(None), varying("Accept-Encoding"), varying("accept, cookie"), varying("*")
     ('Cookie', 'Accept-Encoding, Cookie', 'accept, cookie', '*')
     """
-    names = [name.strip() for name in (vary or "").split(",") if name.strip()]
+    if not vary:
+        return "Cookie"
+    names = [name.strip() for name in vary.split(",") if name.strip()]
     if "*" in names or "cookie" in map(str.lower, names):
         return ", ".join(names)
     return ", ".join([*names, "Cookie"])
@@ -127,13 +141,20 @@ def private(cache_control: str | None) -> str:
     >>> private(None), private("public, max-age=60, s-maxage=600"), private("no-store")
     ('private', 'max-age=60, private', 'no-store')
     """
-    told = [part.strip() for part in (cache_control or "").split(",") if part.strip()]
-    names = [part.partition("=")[0].lower() for part in told]
-    kept = [
-        part
-        for part, name in zip(told, names, strict=True)
-        if name not in ("public", "s-maxage") and not part.lower().startswith("private=")
-    ]
-    if "no-store" not in names and "private" not in map(str.lower, kept):
-        kept.append("private")
-    return ", ".join(kept)
+    if not cache_control:
+        return "private"
+    if '"' not in cache_control:
+        parts = cache_control.split(",")
+    elif _is_quoted_well(cache_control):
+        parts = _elements(cache_control)  # what is quoted may have commas
+    else:  # a quote that nothing closes would swallow what is added here
+        parts = cache_control.replace('"', "").split(",")
+    kept, is_told = [], False
+    for part in map(str.strip, parts):
+        name, has_value, _ = part.partition("=")
+        name = name.rstrip().lower()
+        if name in ("", "public", "s-maxage") or (has_value and name == "private"):
+            continue
+        is_told = is_told or (not has_value and name in ("private", "no-store"))
+        kept.append(part)
+    return ", ".join(kept if is_told else [*kept, "private"])

@@ -1,5 +1,6 @@
 """The cookie's attributes, and what caches are told."""
 
+import re
 from typing import Any
 
 import pytest
@@ -57,9 +58,12 @@ def test_the_fewest_attributes() -> None:
         {"path": "/a;b"},
         {"path": "/a\r\nSet-Cookie: b=c"},
         {"domain": "a;b"},
-        {"samesite": "lax"},
+        {"samesite": "laxer"},
+        {"samesite": ""},
         {"samesite": True},
+        {"samesite": object()},
         {"samesite": "None", "secure": False},
+        {"samesite": "none", "secure": False},
         {"partitioned": True, "secure": False},
         {"name": "__Host-a", "secure": False},
         {"name": "__Host-a", "path": "/app"},
@@ -104,11 +108,47 @@ def test_vary(before: str | None, after: str) -> None:
         ("no-cache", "no-cache, private"),
         ("private, max-age=5", "private, max-age=5"),
         ('private="x-header", max-age=5', "max-age=5, private"),
+        ('private="a, b"', "private"),
+        ('Private = "a, b, no-store", max-age=5', "max-age=5, private"),
+        ('private="a\\", public", max-age=5', "max-age=5, private"),
+        ('no-cache="a, b", public', 'no-cache="a, b", private'),
+        ('x="public, private, s-maxage=5"', 'x="public, private, s-maxage=5", private'),
+        ('x="a\\\\",private', 'x="a\\\\", private'),
+        ("no-store=1", "no-store=1, private"),
+        (",, max-age=5,", "max-age=5, private"),
     ],
 )
 def test_a_cookie_is_for_no_shared_cache(before: str | None, after: str) -> None:
     """What the view said for the browser itself stays."""
     assert private(before) == after
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ['max-age="60', 'max-age=60, "', 'x="a\\"', '"', '"\\', 'x="a, public', 'a"b"c"d, x="'],
+)
+def test_a_quote_that_nothing_closes_hides_nothing(broken: str) -> None:
+    """A cache that takes all the rest for quoted would not see what is added."""
+    told = private(broken)
+    assert told.endswith("private")
+    rest = re.sub(r'"(?:[^"\\]|\\.)*"', "", told)
+    assert '"' not in rest
+    assert "public" not in rest.split(", ")
+
+
+def test_a_header_full_of_quotes_takes_no_time() -> None:
+    """What is read once takes time by its length, not by its square."""
+    for hostile in ('"' * 99_999, '"\\' * 50_000, 'x="' + "\\" * 99_999, "a" * 99_999 + '"'):
+        assert private(hostile).endswith("private")
+
+
+def test_samesite_in_any_case() -> None:
+    """Flask writes "Lax", Starlette "lax": the attribute is the same."""
+    for told in ("lax", "Lax", "LAX"):
+        cookie = CookiePolicy(samesite=told)  # type: ignore[arg-type]  # "LAX"
+        assert cookie.samesite == "Lax"
+        assert cookie == CookiePolicy()
+    assert CookiePolicy(samesite="none").header("abc").endswith("; SameSite=None")
 
 
 @pytest.mark.parametrize(

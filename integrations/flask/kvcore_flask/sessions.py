@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from random import SystemRandom
 from typing import NamedTuple, TypeAlias, cast
@@ -21,7 +21,6 @@ from kvcore import (
 )
 from kvcore.sessions import (
     PruneReport,
-    SameSite,
     Saved,
     Serializer,
     SessionEvent,
@@ -125,14 +124,13 @@ class KVSessionInterface(SessionInterface):
 
     def cookie_of(self, app: Flask) -> CookiePolicy:
         """The cookie that the app's config asks for. Raises `ConfigError`."""
-        samesite = self.get_cookie_samesite(app)
         return CookiePolicy(
             name=self.get_cookie_name(app),
             domain=self.get_cookie_domain(app) or None,
             path=self.get_cookie_path(app),
             secure=self.get_cookie_secure(app),
             httponly=self.get_cookie_httponly(app),
-            samesite=_SAMESITE.get(samesite.lower(), samesite) if samesite else None,  # type: ignore[arg-type]  # checked by CookiePolicy
+            samesite=self.get_cookie_samesite(app) or None,  # type: ignore[arg-type]  # checked by CookiePolicy
             partitioned=self.get_cookie_partitioned(app),
         )
 
@@ -209,11 +207,9 @@ class KVSessionInterface(SessionInterface):
         _keep_from_shared_caches(response)
 
 
-_SAMESITE: Mapping[str, SameSite] = {"lax": "Lax", "strict": "Strict", "none": "None"}
-
-
 def _keep_from_shared_caches(response: Response) -> None:
-    response.headers["Cache-Control"] = private(response.headers.get("Cache-Control"))
+    headers = response.headers
+    headers["Cache-Control"] = private(", ".join(headers.getlist("Cache-Control")))
 
 
 class KVSessionExtension:

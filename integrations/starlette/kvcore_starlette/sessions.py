@@ -21,7 +21,6 @@ from kvcore import (
 )
 from kvcore.sessions import (
     LoadMode,
-    SameSite,
     Serializer,
     SessionEvent,
     SessionOptions,
@@ -44,7 +43,6 @@ _TWO_WEEKS_SECS = 14 * 86400
 _BEGINNINGS = frozenset(
     {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 )
-_SAMESITE: Mapping[str, SameSite] = {"lax": "Lax", "strict": "Strict", "none": "None"}
 
 
 class SessionMiddleware:
@@ -102,7 +100,7 @@ class SessionMiddleware:
             domain=domain,
             path=path,
             secure=https_only is not False,
-            samesite=_SAMESITE.get(same_site.lower(), same_site),  # type: ignore[arg-type]  # checked by CookiePolicy
+            samesite=same_site,
             partitioned=partitioned,
         )
         self._cookies = {"https": cookie, "http": cookie}

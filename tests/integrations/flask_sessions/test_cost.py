@@ -59,6 +59,20 @@ def test_what_a_view_says_to_caches_stays(app: Flask) -> None:
     assert response.headers["Vary"] == "Accept, Cookie"
 
 
+def test_each_of_several_headers_counts(app: Flask, client: FlaskClient) -> None:
+    """A header that was added beside another is not lost when they become one."""
+
+    @app.get("/twice")
+    def twice() -> flask.Response:
+        session["a"] = 1
+        response = flask.Response("twice")
+        response.headers.add("Cache-Control", "max-age=60")
+        response.headers.add("Cache-Control", "no-store")
+        return response
+
+    assert client.get("/twice").headers.getlist("Cache-Control") == ["max-age=60, no-store"]
+
+
 def test_a_change_deep_inside_is_kept(app: Flask, client: FlaskClient) -> None:
     """Without ``session.modified = True``, which is allowed and does nothing."""
 
