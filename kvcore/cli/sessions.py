@@ -47,9 +47,9 @@ def session_commands(sessions: Callable[[], Sessions]) -> click.Group:
             if not sessions().revoke(handle, user=user):
                 click.echo("kvcore: there is no such session", err=True)
                 click.get_current_context().exit(KEYS_FAILED)
-            click.echo("1 session was ended")
+            _tell_ended(1)
         elif user is not None:
-            click.echo(f"{sessions().revoke_user(user)} sessions were ended")
+            _tell_ended(sessions().revoke_user(user))
         else:
             raise click.UsageError("name a HANDLE, or a user by --user")
 
@@ -57,14 +57,21 @@ def session_commands(sessions: Callable[[], Sessions]) -> click.Group:
     def prune() -> None:
         """Remove what has expired, where the store does not do it itself."""
         report = sessions().prune()
-        click.echo(f"{report.removed} sessions had expired, {report.kept} are kept")
+        kept = f"{report.kept} {'is' if report.kept == 1 else 'are'} kept"
+        click.echo(f"{_counted(report.removed)} had expired, {kept}")
         if report.unreadable:
-            click.echo(
-                f"kvcore: {report.unreadable} values are no sessions of this version; left alone",
-                err=True,
-            )
+            what = "value is no session" if report.unreadable == 1 else "values are no sessions"
+            click.echo(f"kvcore: {report.unreadable} {what} of this version; left alone", err=True)
 
     return group
+
+
+def _counted(sessions: int) -> str:
+    return "1 session" if sessions == 1 else f"{sessions} sessions"
+
+
+def _tell_ended(sessions: int) -> None:
+    click.echo(f"{_counted(sessions)} {'was' if sessions == 1 else 'were'} ended")
 
 
 def _json(info: SessionInfo) -> dict[str, Any]:

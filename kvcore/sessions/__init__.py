@@ -10,7 +10,6 @@ from kvcore.sessions.cookies import SameSite as SameSite
 from kvcore.sessions.cookies import private as private
 from kvcore.sessions.cookies import sent_cookie as sent_cookie
 from kvcore.sessions.cookies import varying as varying
-from kvcore.sessions.events import PruneReport as PruneReport
 from kvcore.sessions.events import SessionConflict as SessionConflict
 from kvcore.sessions.events import SessionCreated as SessionCreated
 from kvcore.sessions.events import SessionEnded as SessionEnded
@@ -30,6 +29,7 @@ from kvcore.sessions.literal import LiteralSession as LiteralSession
 from kvcore.sessions.merging import merge as merge
 from kvcore.sessions.policy import SessionOptions as SessionOptions
 from kvcore.sessions.policy import SessionPolicy as SessionPolicy
+from kvcore.sessions.reports import PruneReport as PruneReport
 from kvcore.sessions.saving import Saved as Saved
 from kvcore.sessions.serializing import Serializer as Serializer
 from kvcore.sessions.serializing import TaggedJSON as TaggedJSON

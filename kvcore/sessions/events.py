@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from kvcore.sessions.reports import PruneReport as PruneReport
 
 
 class SessionEvent:
@@ -114,13 +116,3 @@ class SessionStoreFailed(SessionEvent):
 def log(event: SessionEvent) -> None:
     """Write an event to the log ``kvcore.sessions``."""
     logging.getLogger("kvcore.sessions").log(event.level, "%s", event)
-
-
-class PruneReport(NamedTuple):
-    """What ``prune`` did."""
-
-    removed: int
-    """Sessions that had expired."""
-    kept: int
-    unreadable: int
-    """Values under our keys that are no sessions of a version that is known here; they stay."""

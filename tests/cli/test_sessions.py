@@ -103,6 +103,8 @@ def test_revoke_a_user(site: Site) -> None:
     """Everywhere, at once."""
     assert site.run("revoke", "--user", "7").output == "2 sessions were ended\n"
     assert site.who() == ["None", "None", "8"]
+    assert site.run("revoke", "--user", "8").output == "1 session was ended\n"
+    assert site.run("revoke", "--user", "8").output == "0 sessions were ended\n"
     site.run("revoke", code=2)
 
 
@@ -113,8 +115,15 @@ def test_prune(site: Site, store: DictStore) -> None:
     store.put(key, b"\n".join([first, b"1.0 1.0 2.0 {}", content]))
     store.put("session-" + "0" * 64, b"garbage")
     done = site.run("prune")
-    assert "1 sessions had expired, 2 are kept" in done.output
-    assert "1 values are no sessions" in done.output
+    assert "1 session had expired, 2 are kept" in done.output
+    assert "1 value is no session of" in done.output
+    site.run("revoke", "--user", "7")
+    site.run("revoke", "--user", "8")
+    store.put("session-" + "1" * 64, b"garbage")
+    site.visitors[0].get("/login/7")
+    done = site.run("prune")
+    assert "0 sessions had expired, 1 is kept" in done.output
+    assert "2 values are no sessions of" in done.output
 
 
 def test_an_app_without_sessions_in_a_store_says_so() -> None:

@@ -51,6 +51,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run for ``call_command``; an exit code other than 0 is a ``CommandError``."""
+        self.stdout.ending = self.stderr.ending = ""  # else each empty text would end a line
         out, err = cast("IO[str]", self.stdout), cast("IO[str]", self.stderr)
         with redirect_stdout(out), redirect_stderr(err):
             code = self._run([*args, *options["arguments"]])
