@@ -70,7 +70,8 @@ class SessionMiddleware:
     * ``options``: the fields of `kvcore.SessionPolicy`, such as ``absolute_secs``; ``idle_secs``
       goes before ``max_age`` for when an unused session ends.
 
-    Raises `kvcore.ConfigError` for what does not go together, when the application starts.
+    Raises `kvcore.ConfigError` for what does not go together, when the application starts; at the
+    first request, if another one around it has the same ``session_cookie``.
     """
 
     def __init__(
@@ -136,13 +137,18 @@ class SessionMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, self._closing(send))
             return
+        outer, kept = scope.get("session"), scope.get(_KEPT)
+        if kept is not None and self._name in kept:
+            raise ConfigError(
+                f"two SessionMiddleware around each other have the cookie {self._name!r}, and would"
+                " overwrite each other's: give one another session_cookie=..., or leave it out"
+            )
         visits = self._visits
         if visits is None:
             visits = await self._visits_in(scope)
         session = visits.open(_cookie_in(scope["headers"], self._name))
         if visits.mode == "eager" and not self._is_excluded(scope["path"]):
             await visits.prepare(session)
-        outer, kept = scope.get("session"), scope.get(_KEPT)
         scope["session"] = session
         scope[_KEPT] = {self._name: session} if kept is None else {**kept, self._name: session}
         secure = scope.get("scheme") in ("https", "wss")
@@ -150,7 +156,9 @@ class SessionMiddleware:
         try:
             await self._app(scope, receive, visit.send)
         finally:
-            if kept is not None:  # one scope for all, also where we stand in a mounted app
+            if kept is None:
+                scope.pop(_KEPT, None)  # who asks with this scope again does not stand in us
+            else:  # one scope for all, also where we stand in a mounted app
                 scope["session"], scope[_KEPT] = outer, kept
             await visit.end(scope)
 

@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
-from kvcore_starlette import KVSession, SessionMiddleware, current_session, current_sessions
+from kvcore_starlette import KVSession, SessionMiddleware, current_session
 from starlette.applications import Starlette
 from starlette.authentication import (
     AuthCredentials,
@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from kvcore import ConfigError, DictStore
@@ -334,36 +334,6 @@ def test_headers_of_others() -> None:
     assert headers.get_list("cache-control") == ["max-age=60, private"]
     untouched = TestClient(new_app(DictStore())).get("/plain").headers
     assert not {"vary", "set-cookie", "cache-control"} & set(untouched)
-
-
-async def count(request: Request) -> Response:
-    request.session["count"] = request.session.get("count", 0) + 1
-    return PlainTextResponse(str(request.session["count"]))
-
-
-def test_a_mounted_application_has_sessions_of_its_own() -> None:
-    """Both are saved under their cookies, and neither sees the other's."""
-    inside, outside = DictStore(), DictStore()
-
-    async def both(request: Request) -> Response:
-        outer = current_session(request, "session")
-        inner = current_session(request, "inner")
-        assert request.session is inner is current_session(request)
-        outer["seen"] = len(await current_sessions(request, "inner").list_sessions())
-        return await count(request)
-
-    app = new_app(
-        outside,
-        Mount("/inside", new_app(inside, Route("/", both), session_cookie="inner", path="/inside")),
-        Route("/count", count),
-    )
-    client = TestClient(app)
-    assert client.get("/count").text == "1"
-    assert client.get("/inside/").text == "1"
-    assert client.get("/inside/").text == "2"
-    assert client.get("/all").json() == {"count": 1, "seen": 1}
-    assert client.get("/inside/all").json() == {"count": 2}
-    assert (len(inside.keys()), len(outside.keys())) == (1, 1)
 
 
 def test_without_a_middleware_the_hint_names_it() -> None:
