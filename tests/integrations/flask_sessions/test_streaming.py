@@ -21,12 +21,16 @@ def streaming(app: Flask) -> None:
             yield "first,"
             if act == "set":
                 session["late"] = "1"
+            elif act in ("read", "touch"):
+                yield f"{session['a']},"
             elif act == "append":
                 session["list"].append(2)
             elif act != "nothing":
                 getattr(session, act)()
             yield "last"
 
+        if act == "touch":
+            session.get("a")
         return Response(stream_with_context(body()))
 
 
@@ -58,6 +62,15 @@ def test_what_needs_a_cookie_is_refused(client: FlaskClient, act: str) -> None:
         client.get("/set/a/1")
     with pytest.raises(SessionTooLate), client.get(f"/stream/{act}") as response:
         assert response.text
+
+
+def test_a_stream_that_reads_first_is_too_late_for_vary(client: FlaskClient) -> None:
+    """Headers went out: who streams what depends on the session touches it in the view."""
+    client.get("/set/a/1")
+    with client.get("/stream/read") as response:
+        assert (response.text, response.headers.get("Vary")) == ("first,1,last", None)
+    with client.get("/stream/touch") as response:
+        assert (response.text, response.headers.get("Vary")) == ("first,1,last", "Cookie")
 
 
 def test_a_stream_that_does_not_use_it_costs_nothing(

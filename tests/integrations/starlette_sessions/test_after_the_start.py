@@ -138,6 +138,29 @@ def test_a_session_begins_before_a_websocket_is_accepted(make: Make, store: Watc
 # Streams, background tasks
 
 
+@pytest.mark.parametrize("is_touched_before", [False, True])
+def test_a_stream_that_reads_first_is_too_late_for_vary(
+    make: Make, is_touched_before: bool
+) -> None:
+    """Headers went out: who streams what depends on the session touches it in the endpoint."""
+
+    async def stream(request: Request) -> Response:
+        session = await loaded(request)
+        if is_touched_before:
+            session.get("a")
+
+        async def blocks() -> AsyncIterator[str]:
+            yield str(session.get("a"))
+
+        return StreamingResponse(blocks())
+
+    client = TestClient(make(Route("/", stream)))
+    client.get("/set/a/1")
+    answer = client.get("/")
+    assert answer.text == "1"
+    assert answer.headers.get("vary") == ("Cookie" if is_touched_before else None)
+
+
 def test_what_a_stream_sets_is_saved(make: Make) -> None:
     """Also what is set when the whole body has gone out."""
 
