@@ -172,4 +172,6 @@ def _open(ctx: click.Context, _param: click.Parameter, text: str) -> KeyValueSto
     assert ctx.parent is not None
     group = ctx.parent.command
     assert isinstance(group, StoreGroup)
-    return group.store(text, ctx)
+    # Of the group: that of the subcommand is not closed where one of its arguments is wrong.
+    with ctx.parent.scope(cleanup=False):
+        return group.store(text, ctx.parent)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask, session
-from kvcore_flask import KVCore
+from kvcore_flask import KVCore, KVSessionExtension
 
 from kvcore import DictStore
 from kvcore.cli import command_line
@@ -124,6 +124,36 @@ def test_prune(site: Site, store: DictStore) -> None:
     done = site.run("prune")
     assert "0 sessions had expired, 1 is kept" in done.output
     assert "2 values are no sessions of" in done.output
+
+
+@pytest.mark.parametrize("order", ["alone", "before KVCore", "after KVCore"])
+def test_an_app_with_the_extension_of_sessions(order: str) -> None:
+    """Has the same commands, once, with `KVCore` beside it or without."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="not-a-secret", KVCORE_STORES={"default": "memory://"})
+    if order == "after KVCore":
+        KVCore(app)
+    KVSessionExtension(DictStore(), app)
+    if order == "before KVCore":
+        KVCore(app)
+
+    @app.get("/")
+    def login() -> str:
+        session["_user_id"] = "7"
+        return "in"
+
+    app.test_client().get("/")
+    runner = app.test_cli_runner()
+    assert len(runner.invoke(args=["kvcore", "sessions", "list"]).output.splitlines()) == 1
+    done = runner.invoke(args=["kvcore", "sessions", "revoke", "--user", "7"])
+    assert done.output == "1 session was ended\n"
+    assert runner.invoke(args=["kvcore", "sessions", "prune"]).exit_code == 0
+    done = runner.invoke(args=["kvcore", "ls", "default"])
+    if order == "alone":
+        assert done.exit_code == 3
+        assert "no store 'default': use KVCore(app)" in done.output
+    else:
+        assert (done.exit_code, done.output) == (0, "")
 
 
 def test_an_app_without_sessions_in_a_store_says_so() -> None:

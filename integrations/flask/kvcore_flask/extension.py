@@ -6,7 +6,6 @@ import os
 from typing import IO, Any
 
 from flask import Flask, Request, current_app
-from flask.cli import with_appcontext
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import (
     BadRequest,
@@ -15,8 +14,8 @@ from werkzeug.exceptions import (
 )
 
 from kvcore import ConfigError, KeyValueStore, Stores, UploadRefused
-from kvcore.cli import command_line
 from kvcore.uploads import http_status
+from kvcore_flask.commands import add_commands
 from kvcore_flask.sessions import current_sessions, keep_sessions_in
 
 SETTING = "KVCORE_STORES"
@@ -39,6 +38,7 @@ class KVCore:
 
     ``flask kvcore`` is kvcore's command line for the stores of the app.
 
+    >>> from kvcore_flask import current_store
     >>> app = Flask("example")
     >>> app.config["KVCORE_STORES"] = {"default": "memory://"}
     >>> kvcore = KVCore(app)
@@ -65,11 +65,7 @@ class KVCore:
         app.request_class = _closing(app.request_class)
         if UploadRefused not in app.error_handler_spec[None][None]:
             app.register_error_handler(UploadRefused, _answer_refused)
-        app.cli.add_command(
-            command_line(
-                with_appcontext(current_store), "flask kvcore", with_appcontext(current_sessions)
-            )
-        )
+        add_commands(app, current_sessions)
 
 
 def _keep_sessions(app: Flask, stores: Stores) -> None:
@@ -112,17 +108,3 @@ def _closing(kind: type[Request]) -> type[Request]:
                 stream.close()
 
     return ClosingRequest
-
-
-def current_store(name: str | KeyValueStore = "default") -> KeyValueStore:
-    """A store of the current app by its name in ``KVCORE_STORES``; a store is taken as it is.
-
-    What is returned takes keys such as ``pictures/cat.png`` (the key space ``path``). Raises
-    `kvcore.ConfigError` for a name that is not there.
-    """
-    if not isinstance(name, str):
-        return name.with_keys("path")
-    stores = current_app.extensions.get("kvcore")
-    if not isinstance(stores, Stores):
-        raise RuntimeError("this app has no stores yet: call KVCore(app) or init_app(app)")
-    return stores[name]

@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from kvcore import InvalidKey, KeyNotFound, KeyValueStore
 from kvcore.serving import PRIVATE, Presentation, open_response_inline, wsgi_headers
-from kvcore_flask.extension import current_store
+from kvcore_flask.stores import current_store
 
 
 def send_from_store(

@@ -31,6 +31,7 @@ from kvcore.sessions import (
     sent_cookie,
     varying,
 )
+from kvcore_flask.commands import add_commands
 
 POLICY = "KVCORE_SESSION_POLICY"
 _EXTENSION = "kvcore_sessions"
@@ -217,7 +218,7 @@ class KVSessionExtension:
 
     ``KVSessionExtension(store, app)``, or ``init_app(app)`` in an application factory; several
     apps may have their own stores. An app with `KVCore` needs this not: there the setting
-    ``KVCORE_SESSION_STORE`` names the store.
+    ``KVCORE_SESSION_STORE`` names the store. ``flask kvcore sessions`` lists, revokes and prunes.
 
     >>> from flask import session
     >>> from kvcore import DictStore
@@ -252,6 +253,7 @@ class KVSessionExtension:
             )
         app.kvsession_store = store  # type: ignore[attr-defined]  # where it always was
         keep_sessions_in(app, store)
+        add_commands(app, current_sessions)
 
     def cleanup_sessions(self, app: Flask | None = None) -> PruneReport:
         """Remove the sessions that have expired, of the current app if none is given.

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from werkzeug.datastructures import FileStorage
 
 from kvcore import KeyValueStore, Uploader
-from kvcore_flask.extension import current_store
+from kvcore_flask.stores import current_store
 
 
 def save_upload(
