@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from kvcore.ttl import TtlSecs
+
+_LAST_SECS = 253_402_300_799  # the end of the year 9999, where calendars end
 
 
 class Stat(NamedTuple):
@@ -36,10 +38,8 @@ def expiring_in(secs: float) -> datetime | None:
     >>> expiring_in(1e12) is None
     True
     """
-    try:
-        return datetime.now(UTC) + timedelta(seconds=secs)
-    except OverflowError:
-        return None
+    at = time.time() + secs
+    return None if at > _LAST_SECS else datetime.fromtimestamp(at, UTC)
 
 
 class Fingerprint(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 from kvcore.contract.callers_files import Path
 from kvcore.contract.reading import ReadingVerbs
 from kvcore.contract.streams import Source, as_bytes, as_source
-from kvcore.contract.values import PLAIN, WriteOptions
+from kvcore.contract.values import PLAIN, Capabilities, WriteOptions
 from kvcore.contract.writer import Writer
 from kvcore.errors import KeyExists, KeyNotFound, ReadOnly, Unsupported
 from kvcore.ttl import FOREVER, NOT_SET, TtlSecs, check_ttl
@@ -286,26 +286,23 @@ class WritingVerbs(ReadingVerbs):
             raise self._cannot("values here have no time to live", key)
         if if_match is not None and (not isinstance(if_match, str) or not if_match):
             raise ValueError("if_match takes an etag as stat gives it")
-        conditions = [
-            name
-            for name, asked in (
-                ("if_absent", if_absent),
-                ("if_present", if_present),
-                ("if_match", if_match is not None),
-            )
-            if asked
-        ]
-        if len(conditions) > 1:
-            raise ValueError(f"at most one condition, not {' and '.join(conditions)}")
-        for name in conditions:
-            if not getattr(can, name):
-                raise self._cannot(f"a put takes no {name} here", key)
+        if if_absent or if_present or if_match is not None:
+            self._check_conditions(can, options, key)
         if content_type is not None:
             if not isinstance(content_type, str) or not content_type.isprintable():
                 raise ValueError("content_type is a line of text such as 'image/png'")
             if not can.content_type:
                 content_type = None
         return WriteOptions(ttl_secs, bool(if_absent), bool(if_present), if_match, content_type)
+
+    def _check_conditions(self, can: Capabilities, options: WriteOptions, key: str | None) -> None:
+        _, if_absent, if_present, if_match, _ = options
+        asked = {"if_absent": if_absent, "if_present": if_present, "if_match": if_match is not None}
+        conditions = [name for name, is_asked in asked.items() if is_asked]
+        if len(conditions) > 1:
+            raise ValueError(f"at most one condition, not {' and '.join(conditions)}")
+        if not getattr(can, conditions[0]):
+            raise self._cannot(f"a put takes no {conditions[0]} here", key)
 
     def _check_writable(self, key: str | None = None) -> None:
         if not self.capabilities.write:

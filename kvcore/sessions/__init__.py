@@ -25,12 +25,12 @@ from kvcore.sessions.events import SessionUnreadable as SessionUnreadable
 from kvcore.sessions.events import log as log
 from kvcore.sessions.ids import SignedIds as SignedIds
 from kvcore.sessions.ids import handle_of as handle_of
+from kvcore.sessions.keeping import Saved as Saved
 from kvcore.sessions.literal import LiteralSession as LiteralSession
 from kvcore.sessions.merging import merge as merge
 from kvcore.sessions.policy import SessionOptions as SessionOptions
 from kvcore.sessions.policy import SessionPolicy as SessionPolicy
 from kvcore.sessions.reports import PruneReport as PruneReport
-from kvcore.sessions.saving import Saved as Saved
 from kvcore.sessions.serializing import Serializer as Serializer
 from kvcore.sessions.serializing import TaggedJSON as TaggedJSON
 from kvcore.sessions.session import Session as Session

@@ -35,13 +35,13 @@ class LiteralSession(Session):
         """Have a new session saved; under this id, or `KeyExists` if there is one already."""
         self._begin()
         self._touched = True
-        self._content = content
+        self._hold(content)
         self._wanted_id = session_id
 
     def become(self, content: dict[str, Any]) -> None:
         """Have this content saved in the place of what it holds."""
         self._writable()
-        self._content = content
+        self._hold(content)
 
     def clear(self) -> None:
         """Forget everything, as `Session.clear`; the dict that was given out stays as it is."""

@@ -75,7 +75,10 @@ class Loading:
             self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
             session._begin()
         else:
-            session._adopt(Stored(None if asked.moved else asked.id, found), content)
+            stored = Stored.of(
+                None if asked.moved else asked.id, found, content, self._shelf.policy
+            )
+            session._adopt(stored, content)
         return None
 
     def failed(self, session: Session, asked: Asked, error: KvcoreError) -> None:

@@ -39,6 +39,8 @@ class Record(NamedTuple):
     """The handle of the session that took the place of this one."""
     listed: float = 0.0
     """Until when the list of its user's sessions names it at least."""
+    moved_from: str | None = None
+    """The handle of the session that this one took the place of: who ends that one, ends this."""
 
     def encode(self) -> bytes:
         """The bytes that are stored."""
@@ -51,8 +53,11 @@ class Record(NamedTuple):
             rest["moved_to"] = self.moved_to
         if self.listed:
             rest["listed"] = self.listed
-        facts = f"{self.created!r} {self.seen!r} {self.expires!r} {_encode(rest) if rest else '{}'}"
-        return b"%b%b\n%b" % (_FIRST_LINE, facts.encode(), self.content)
+        if self.moved_from is not None:
+            rest["moved_from"] = self.moved_from
+        facts = _encode(rest).encode() if rest else b"{}"
+        times = self.created, self.seen, self.expires
+        return b"%b%a %a %a %b\n%b" % (_FIRST_LINE, *times, facts, self.content)
 
     @classmethod
     def decode(cls, data: bytes) -> Record:
@@ -84,6 +89,7 @@ class Record(NamedTuple):
                 notes={str(key): str(note) for key, note in facts.get("notes", {}).items()},
                 moved_to=_handle(facts.get("moved_to")),
                 listed=float(facts.get("listed", 0.0)),
+                moved_from=_handle(facts.get("moved_from")),
             )
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("the facts of this session are not readable") from error
@@ -95,5 +101,5 @@ def _text(value: Any) -> str | None:  # noqa: ANN401  # whatever JSON holds
 
 def _handle(value: Any) -> str | None:  # noqa: ANN401  # whatever JSON holds
     if value is not None and is_handle(value) is None:
-        raise ValueError("this session moved to what is no handle")
+        raise ValueError("a session is named by what is no handle")
     return _text(value)

@@ -42,25 +42,37 @@ class TaggedJSON:
     def dumps(self, content: Mapping[str, Any], /) -> bytes:
         """The bytes. Raises `SessionNotSerializable`, naming the key at the top."""
         try:
-            return _encode(_tagged_dict(dict(content))).encode()
+            return _encode(content if _is_plain(content) else _tagged_dict(dict(content))).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise _explained(content, error) from error
 
     def loads(self, data: bytes, /) -> dict[str, Any]:
         """The content. Raises ``ValueError`` for whatever is not readable."""
-        decode = _decode_tags if b'{" ' in data else _decode
+        text = data.decode()
+        decode = _decode_tags if '{" ' in text else _decode
         try:
-            content = decode(data.decode())
+            content, end = decode(text)
         except (TypeError, AttributeError, RecursionError) as error:
             raise ValueError("a session holds a value that is not readable") from error
-        if not isinstance(content, dict):
-            raise ValueError("a session is a JSON object")
+        if not isinstance(content, dict) or end != len(text):
+            raise ValueError("a session is a JSON object, and nothing else")
         return content
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
+_TEXT = frozenset({str})
+
+
+def _is_plain(content: Mapping[str, Any]) -> bool:
+    """Whether it is JSON as it is, by a quick look: most sessions are flat."""
+    return (
+        type(content) is dict
+        and _PLAIN.issuperset(map(type, content.values()))
+        and _TEXT.issuperset(map(type, content))
+        and (len(content) != 1 or _FROM_TAG.keys().isdisjoint(content))
+    )
 
 
 def _tagged(value: Any) -> Any:  # noqa: ANN401  # whatever a session may hold
@@ -120,7 +132,7 @@ _FROM_TAG: Mapping[str, Callable[[Any], Any]] = {
     " u": UUID,
 }
 
-_decode_tags = json.JSONDecoder(object_hook=_untagged).decode
+_decode_tags = json.JSONDecoder(object_hook=_untagged).raw_decode
 
 
 def _explained(content: Mapping[str, Any], error: Exception) -> SessionNotSerializable:

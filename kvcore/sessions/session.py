@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from kvcore.errors import SessionTooLate, SessionUnavailable, StoreError
+from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.shelf import Found
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None), bytes, datetime, UUID})
@@ -19,6 +20,17 @@ class Stored(NamedTuple):
     id: str | None
     """What the cookie carries; ``None`` if it led here from before: another is on its way."""
     found: Found
+    watched: list[object] | None = None
+    """What `SessionPolicy.watched` said; ``None`` if that may change without a trace."""
+
+    @classmethod
+    def of(
+        cls, session_id: str | None, found: Found, content: dict[str, Any], policy: SessionPolicy
+    ) -> Self:
+        """With what is watched in the content."""
+        watched = policy.watched(content)
+        is_fixed = _UNCHANGING.issuperset(map(type, watched))
+        return cls(session_id, found, watched if is_fixed else None)
 
 
 class Session(MutableMapping[str, Any]):
@@ -57,13 +69,17 @@ class Session(MutableMapping[str, Any]):
 
     def _begin(self, failure: StoreError | None = None) -> None:
         """Nothing is stored for this visitor, or nobody can tell."""
-        self._content = {}
+        self._hold({})
         self._stored = None
         self._failure = failure
 
+    def _hold(self, content: dict[str, Any]) -> None:
+        self._content = content
+
     def _adopt(self, stored: Stored, content: dict[str, Any]) -> None:
         """This is what was found in the store, or has just been saved there."""
-        self._content = content
+        if content is not self._content:
+            self._hold(content)
         self._stored = stored
         self._notes = stored.found.record.notes.copy()
         self._cleared = self._destroyed = self._regenerate = False
@@ -71,10 +87,12 @@ class Session(MutableMapping[str, Any]):
 
     def _ready(self) -> dict[str, Any]:
         self._touched = True
-        if self._content is None:
+        content = self._content
+        if content is None:
             self._load(self)
-            assert self._content is not None
-        return self._content
+            content = self._content
+            assert content is not None
+        return content
 
     def _writable(self) -> dict[str, Any]:
         content = self._ready()
@@ -188,7 +206,8 @@ class Session(MutableMapping[str, Any]):
     # The mapping
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # whatever was stored
-        return self._lend(self._ready()[key])
+        value = self._ready()[key]
+        return value if type(value) in _UNCHANGING else self._lend(value)
 
     def __setitem__(self, key: str, value: object) -> None:
         content = self._writable()

@@ -25,12 +25,14 @@ from kvcore.sessions.events import (
     log,
 )
 from kvcore.sessions.ids import SignedIds, is_handle
+from kvcore.sessions.keeping import Keeper, Saved
 from kvcore.sessions.loading import Loading
 from kvcore.sessions.policy import SessionPolicy
-from kvcore.sessions.saving import Saved, Saving
+from kvcore.sessions.saving import Saving
 from kvcore.sessions.serializing import Serializer, TaggedJSON
 from kvcore.sessions.session import Session
-from kvcore.sessions.shelf import Shelf
+from kvcore.sessions.shelf import Shelf, Write
+from kvcore.sessions.updating import Update
 from kvcore.sessions.users import SessionInfo, UserSessions, info
 from kvcore.signing import Secret
 
@@ -87,9 +89,11 @@ class _Sessions(Generic[_Store]):
         store.keyspace.check(self._shelf.key("0" * 64))
         if not store.capabilities.write:
             raise ReadOnly("sessions need a store that writes", store=store)
-        self._users = UserSessions(self._shelf)
+        self._keeper = Keeper(
+            self._shelf, UserSessions(self._shelf), self._serializer, self.ids.new
+        )
         self._loading = Loading(self._shelf, self._serializer, self.ids.read)
-        self._saving = Saving(self._shelf, self._users, self._serializer, self.ids.new)
+        self._saving = Saving(self._keeper)
 
     @property
     def merges(self) -> bool:
@@ -124,23 +128,25 @@ class _Sessions(Generic[_Store]):
         self, store: AsyncKeyValueStore, user: str, current: Handled | None
     ) -> list[SessionInfo]:
         handle = None if current is None else current.handle
-        return await self._users.infos(store, user, handle)
+        return await self._keeper.users.infos(store, user, handle)
 
     async def _revoke(self, store: AsyncKeyValueStore, handle: str, user: str | None) -> bool:
         if is_handle(handle) is None:
             return False
         found = await self._shelf.find(store, handle)
-        if found is None or (user is not None and found.record.user != user):
+        if found is None:
+            users = self._keeper.users
+            ended = [] if user is None else await users.end_followers_of(store, user, handle)
+        elif user is not None and found.record.user != user:
             return False
-        ended = await self._shelf.end(store, found)
-        if found.record.user is not None:
-            await self._users.drop(store, found.record.user, {found.handle})
-        if ended:
-            self._shelf.tell(SessionRevoked(found.handle))
-        return ended
+        else:
+            ended = await self._keeper.users.end(store, found)
+        for one in ended:
+            self._shelf.tell(SessionRevoked(one))
+        return bool(ended)
 
     async def _revoke_user(self, store: AsyncKeyValueStore, user: str, keep: Handled | None) -> int:
-        return await self._users.revoke(store, user, None if keep is None else keep.handle)
+        return await self._keeper.users.revoke(store, user, None if keep is None else keep.handle)
 
     async def _list(self, store: AsyncKeyValueStore, limit: int) -> list[SessionInfo]:
         found: list[SessionInfo] = []
@@ -159,8 +165,8 @@ class _Sessions(Generic[_Store]):
         async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
             async for key in keys:
                 handle = key[len(self.policy.prefix) :]
-                if self._users.is_list(key):
-                    await self._users.clean(store, key)
+                if self._keeper.users.is_list(key):
+                    await self._keeper.users.clean(store, key)
                 elif is_handle(handle):
                     try:
                         if await self._shelf.remove_if_over(store, handle):
@@ -225,10 +231,21 @@ class Sessions(_Sessions[KeyValueStore]):
 
         Raises `SessionTooLarge`, `SessionNotSerializable`, `StoreError`.
         """
-        saved = self._saving.nothing_to_do(session, idle_secs)
-        if saved is None:
-            saved = run_inline(self._saving.save(self._inline, session, idle_secs))
+        step = self._saving.begin(session, idle_secs, self.store.capabilities)
+        if isinstance(step, Saved):
+            saved = step
+        elif isinstance(step, Update) and step.write is not None:
+            saved = self._update(step, step.write)
+        else:
+            saved = run_inline(step.run(self._inline))
         return self._signed(session, saved)
+
+    def _update(self, update: Update, write: Write) -> Saved:
+        try:
+            self.store.put(write.key, write.data, write.ttl_secs, if_match=write.if_match)
+        except PreconditionFailed as error:
+            return run_inline(update.run(self._inline, error))
+        return update.written()
 
     def sessions_for(self, user: str | int, *, current: Handled | None = None) -> list[SessionInfo]:
         """The sessions of a user that are not over, the one last used first."""
@@ -294,7 +311,8 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
 
     async def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """As `Sessions.save`."""
-        saved = await self._saving.save(self.store, session, idle_secs)
+        step = self._saving.begin(session, idle_secs, self.store.capabilities)
+        saved = step if isinstance(step, Saved) else await step.run(self.store)
         return self._signed(session, saved)
 
     async def sessions_for(

@@ -31,6 +31,19 @@ class Found(NamedTuple):
     """Whether the store tells when it expires; then it is put off by a ``touch``."""
 
 
+class Write(NamedTuple):
+    """A version of a session on its way into the store."""
+
+    key: str
+    data: bytes
+    ttl_secs: float | None
+    if_match: str | None
+
+    async def put_to(self, store: AsyncKeyValueStore) -> None:
+        """Put it. Raises `PreconditionFailed`."""
+        await store.put(self.key, self.data, self.ttl_secs, if_match=self.if_match)
+
+
 class Changed(Exception):  # no error: it says what to do next
     """Another request was faster. ``current`` is what lies there now."""
 
@@ -85,15 +98,15 @@ class Shelf:
         return found
 
     def _unless_over(self, handle: str, record: Record, stat: Stat) -> Found | None:
-        now, left_secs = self.clock(), stat.remaining_secs()
-        expires = record.expires if left_secs is None else now + left_secs
-        if record.moved_to is not None:  # a request that was under way may have put off the value
-            expires = min(expires, record.expires)
+        now, expires, in_store = self.clock(), record.expires, False
         # One that was over when it was written may be there for a moment, where values expire.
-        ended = record.expires <= record.seen
-        if ended or expires <= now or self.policy.latest(record.created) <= now:
+        if expires <= record.seen or self.policy.latest(record.created) <= now:
             return None
-        return Found(handle, record, expires, stat.etag, left_secs is not None)
+        if stat.expires is not None:
+            told, in_store = now + (stat.remaining_secs() or 0.0), True
+            # A request that was under way may have put off the value of one that moved.
+            expires = told if record.moved_to is None else min(told, expires)
+        return None if expires <= now else Found(handle, record, expires, stat.etag, in_store)
 
     async def over(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> set[str]:
         """Those of the sessions that are not there any more, or over."""
@@ -137,7 +150,14 @@ class Shelf:
             else:
                 await store.put(key, data, ttl_secs, if_present=can.if_present)
         except PreconditionFailed as error:
-            raise Changed(await self._current(store, found.handle, error)) from None
+            raise Changed(await self.current(store, found.handle, error)) from None
+
+    def next_write(self, found: Found, record: Record, can: Capabilities) -> Write | None:
+        """As ``replace``, as a put to be made; ``None`` where the store has to be asked before."""
+        if found.etag is None or not can.if_match:
+            return None
+        data, ttl_secs = self._encoded(record, can)
+        return Write(self.key(found.handle), data, ttl_secs, found.etag)
 
     async def overwrite(self, store: AsyncKeyValueStore, handle: str, record: Record) -> None:
         """Put a version in the place of whatever is there; raises `Changed` if nothing is."""
@@ -158,7 +178,7 @@ class Shelf:
         try:
             await store.delete(key, if_match=etag)
         except PreconditionFailed as error:
-            raise Changed(await self._current(store, found.handle, error)) from None
+            raise Changed(await self.current(store, found.handle, error)) from None
 
     async def end(self, store: AsyncKeyValueStore, found: Found) -> bool:
         """Remove a session, also one that was written to, or moved with a grace, meanwhile.
@@ -218,10 +238,10 @@ class Shelf:
             raise Changed(current)
         return current.etag if can else None
 
-    async def _current(
+    async def current(
         self, store: AsyncKeyValueStore, handle: str, error: PreconditionFailed
     ) -> Found | None:
-        """What is there instead: told by the error, where that was free."""
+        """What is there instead: told by a write's error, where that was free."""
         if error.current is None:
             return await self.find(store, handle)
         found = self.read(handle, error.current)

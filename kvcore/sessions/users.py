@@ -72,6 +72,33 @@ class UserSessions:
         mine = [info(one, current) for one in found if one is not None and one.record.user == user]
         return sorted(mine, key=lambda info: info.seen, reverse=True)
 
+    async def end(self, store: AsyncKeyValueStore, found: Found) -> list[str]:
+        """End a session, under whatever id it goes on; returns the handles of what was ended."""
+        if await self._shelf.end(store, found):
+            if found.record.user is not None:
+                await self.drop(store, found.record.user, {found.handle})
+            return [found.handle]
+        return await self.end_followers(store, found)
+
+    async def end_followers(self, store: AsyncKeyValueStore, found: Found) -> list[str]:
+        """End what took the place of a user's session that is gone, at this moment perhaps.
+
+        It is listed by then: see `revoke`.
+        """
+        user = found.record.user
+        return [] if user is None else await self.end_followers_of(store, user, found.handle)
+
+    async def end_followers_of(
+        self, store: AsyncKeyValueStore, user: str, handle: str
+    ) -> list[str]:
+        """The same, for a session of which only the handle is known."""
+        ended: list[str] = []
+        for listed in await self.handles(store, user):
+            found = await self._shelf.find(store, listed)
+            if found is not None and (found.record.user, found.record.moved_from) == (user, handle):
+                ended += await self.end(store, found)
+        return ended
+
     async def keep(self, store: AsyncKeyValueStore, user: str, handle: str, expires: float) -> None:
         """Have a session listed at least until it expires."""
         await self._change(store, self.key(user), _Change(added={handle}, expires=expires))
@@ -165,6 +192,11 @@ class _Change(NamedTuple):
     """Until when the list is needed, at least."""
     is_cleaning: bool = False
     """Whether all of the list is freed of what is over."""
+
+
+def listed_until(seen: float, expires: float) -> float:
+    """Until when to list a version: some time ahead, so that not each next one needs it."""
+    return expires + max(expires - seen, 0.0) / 4
 
 
 def info(found: Found, current: str | None = None) -> SessionInfo:

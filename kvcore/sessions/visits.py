@@ -10,8 +10,8 @@ from kvcore.aio import AsyncKeyValueStore, async_store
 from kvcore.contract import KeyValueStore
 from kvcore.errors import ConfigError, KvcoreError, SessionNotLoaded
 from kvcore.sessions.events import SessionEvent, log
+from kvcore.sessions.keeping import UNTOUCHED, Saved
 from kvcore.sessions.policy import SessionPolicy
-from kvcore.sessions.saving import UNTOUCHED, Saved
 from kvcore.sessions.serializing import Serializer
 from kvcore.sessions.session import Session
 from kvcore.sessions.sessions import AsyncSessions, Ids, Sessions
@@ -30,7 +30,6 @@ _NOT_LOADED: Mapping[str, Any] = {"this session is not loaded": None}
 class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Session says, counts
     """A `Session` that asynchronous applications have as ``request.session``; a dict, too."""
 
-    _plain: dict[str, Any] | None = None
     _saved = UNTOUCHED
 
     def __init__(self, cookie: str | None, visits: Visits) -> None:
@@ -38,17 +37,11 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         self._visits = visits
         dict.update(self, _NOT_LOADED)
 
-    # The content is kept a second time in the dict that this is: json (written in C) and whoever
-    # asks for a dict find it there.
-    @property
-    def _content(self) -> dict[str, Any] | None:
-        return self._plain
-
-    @_content.setter
-    def _content(self, content: dict[str, Any] | None) -> None:
-        self._plain = content
+    def _hold(self, content: dict[str, Any]) -> None:
+        # A second time in the dict that this is: json (written in C) and others find it there.
+        self._content = content
         dict.clear(self)
-        dict.update(self, _NOT_LOADED if content is None else content)
+        dict.update(self, content)
 
     def __setitem__(self, key: str, value: object) -> None:
         super().__setitem__(key, value)
@@ -100,8 +93,20 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         For long ones, such as those of WebSockets. Returns what the response is to say, which is
         for whoever opened the session. Raises `SessionError`, `StoreError`.
         """
+        saved = self.save_now()
+        if saved is None:
+            self._unsaved = False
+            saved = self._taken(await self._visits.sessions.save(self))
+        return saved
+
+    def save_now(self) -> Saved | None:
+        """As ``save``, but ``None`` and nothing done where it has to be awaited."""
+        if self._visits.saves_inline is None:
+            return None
         self._unsaved = False
-        saved = await self._visits.save(self)
+        return self._taken(self._visits.saves_inline.save(self))
+
+    def _taken(self, saved: Saved) -> Saved:
         self._changeable = self._lent or self._unsaved  # what was set before is saved
         before, self._saved = self._saved, saved
         if saved.id is not None and saved.id == before.id:
@@ -157,10 +162,11 @@ class Visits:
             )
 
     @cached_property
-    def _saves_inline(self) -> bool:
+    def saves_inline(self) -> Sessions | None:
+        """Who saves while the event loop waits; ``None`` where that has to be awaited."""
         # To write a file may wait for a disk, which nobody can hurry.
         can = self.sessions.store.capabilities
-        return self._inline is not None and (can.fast or can.native_async)
+        return self._inline if can.fast or can.native_async else None
 
     def open(self, cookie: str | None) -> VisitSession:
         """The session of whoever sent this cookie."""
@@ -193,12 +199,6 @@ class Visits:
             self._inline.load(session)
         else:
             await self.sessions.load(session)
-
-    async def save(self, session: VisitSession) -> Saved:
-        """For sessions: save one."""
-        if self._inline is not None and self._saves_inline:
-            return self._inline.save(session)
-        return await self.sessions.save(session)
 
 
 def _raising(error: KvcoreError) -> Callable[[Session], None]:

@@ -71,16 +71,38 @@ def test_a_slow_request_does_not_undo_a_logout(visitor: Visitor, end: str, act: 
     assert ("Lost" in application.told()) == (act != "read")
 
 
-def test_a_log_out_ends_what_moved_meanwhile(visitor: Visitor) -> None:
-    """It began before the id changed with a grace, and ends after: both ids are dead."""
+@pytest.mark.parametrize("grace_secs", [0, 30])
+@pytest.mark.parametrize("end", ["destroy", "clear", "pop", "log in as another"])
+def test_a_log_out_ends_what_moved_meanwhile(visitor: Visitor, end: str, grace_secs: int) -> None:
+    """It began before the id changed, and ends after: the session is dead under both ids."""
+    visitor.set(_user_id="7", cart=["tea"])
+    tab = visitor.another_tab()
+    with tab.request() as session:
+        assert session["_user_id"] == "7"
+        with visitor.request() as other:
+            other.regenerate(grace_secs=grace_secs)
+        if end == "pop":
+            del session["_user_id"]
+        elif end == "log in as another":
+            session["_user_id"] = "8"
+        else:
+            getattr(session, end)()
+    assert visitor.cookie != tab.cookie
+    assert "_user_id" not in visitor.sees()
+    assert visitor.application.sessions.sessions_for("7") == []
+
+
+def test_a_log_out_follows_a_session_that_moved_twice(visitor: Visitor) -> None:
+    """As ``clear`` after another request changed the id, and was logged in again."""
     visitor.set(_user_id="7")
     tab = visitor.another_tab()
     with tab.request() as session:
         assert session["_user_id"] == "7"
         with visitor.request() as other:
-            other.regenerate(grace_secs=30)
-        session.destroy()
-    assert visitor.cookie != tab.cookie
+            other.regenerate()
+        with visitor.request() as other:
+            other["cart"] = ["tea"]  # the next version still tells where it came from
+        session.clear()
     assert visitor.sees() == {}
 
 

@@ -80,8 +80,8 @@ def test_what_is_no_handle_revokes_nothing(application: Application, handle: str
     assert visitor.sees()
 
 
-def test_revoking_what_has_another_id_by_then_says_so(application: Application) -> None:
-    """It is not ended, as it goes on under a handle that the list tells: not told to be, either."""
+def test_revoking_what_gets_another_id_at_that_moment(application: Application) -> None:
+    """It is ended under that one; the handle that was revoked opens and ends nothing more."""
     visitor = login(application, "7")
     [info] = application.sessions.sessions_for("7")
 
@@ -90,10 +90,10 @@ def test_revoking_what_has_another_id_by_then_says_so(application: Application) 
             session.regenerate()
 
     application.store.before_next("delete", change)
-    assert not application.sessions.revoke(info.handle, user="7")
-    [info] = application.sessions.sessions_for("7")
     assert application.sessions.revoke(info.handle, user="7")
+    assert application.sessions.sessions_for("7") == []
     assert visitor.sees() == {}
+    assert not application.sessions.revoke(info.handle, user="7")
 
 
 def test_revoke_all_but_this_one(application: Application) -> None:

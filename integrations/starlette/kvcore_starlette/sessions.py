@@ -21,6 +21,7 @@ from kvcore import (
 )
 from kvcore.sessions import (
     LoadMode,
+    Saved,
     Serializer,
     SessionEvent,
     SessionOptions,
@@ -205,7 +206,7 @@ class _Visit:
         """Send a message; the session is saved before headers go out."""
         if not self._has_begun and message["type"] in _BEGINNINGS:
             if self._session.touched:
-                await self._tell(message)
+                self._tell(message, self._session.save_now() or await self._session.save())
                 self._has_told = True
             self._has_begun = True
             self._session.seal()
@@ -221,11 +222,10 @@ class _Visit:
             with CancelScope(shield=True):  # who is cancelled has changed something all the same
                 await session.save()
 
-    async def _tell(self, message: Message) -> None:
+    def _tell(self, message: Message, saved: Saved) -> None:
         headers = list(message.get("headers", ()))
         if message["type"] != "websocket.accept":
             _replace(headers, b"vary", varying)
-        saved = await self._session.save()
         set_cookie = None
         if saved.ended:
             set_cookie = self._cookie.deletion()
@@ -298,6 +298,8 @@ def _replace(
     headers: list[tuple[bytes, bytes]], name: bytes, change: Callable[[str | None], str]
 ) -> None:
     """Change a header that may be there several times."""
-    found = [value.decode("latin-1") for key, value in headers if key.lower() == name]
-    headers[:] = [header for header in headers if header[0].lower() != name]
-    headers.append((name, change(", ".join(found) or None).encode("latin-1")))
+    found = [header for header in headers if header[0].lower() == name]
+    for header in found:
+        headers.remove(header)
+    told = ", ".join(value.decode("latin-1") for _, value in found) if found else None
+    headers.append((name, change(told or None).encode("latin-1")))

@@ -1,0 +1,133 @@
+"""`Keeper`: the operations that saving a session is made of. `Saved`: what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kvcore.aio import AsyncKeyValueStore
+from kvcore.sessions.events import SessionEnded, SessionEvent
+from kvcore.sessions.ids import handle_of
+from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.records import Record
+from kvcore.sessions.serializing import Serializer
+from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.shelf import Found, Shelf
+from kvcore.sessions.users import UserSessions, listed_until
+
+
+class Saved(NamedTuple):
+    """What saving found out: all that the response needs to know."""
+
+    touched: bool
+    """The response depends on the cookie: it says ``Vary: Cookie``."""
+    id: str | None = None
+    """That of the session which lives on, if it does and the visitor is to have this one."""
+    issued: bool = False
+    """The cookie has to be set: the id is new, or was signed with an older secret."""
+    renewed: bool = False
+    """The session was put off: a cookie that expires may be set anew."""
+    ended: bool = False
+    """The session is over: the cookie has to be deleted."""
+
+
+UNTOUCHED = Saved(touched=False)
+TOUCHED = Saved(touched=True)
+
+
+class Keeper:
+    """Makes records, stores them, and ends sessions, with the lists of users kept right."""
+
+    def __init__(
+        self, shelf: Shelf, users: UserSessions, serializer: Serializer, new_id: Callable[[], str]
+    ) -> None:
+        self.shelf = shelf
+        self.users = users
+        self.serializer = serializer
+        self._new_id = new_id
+
+    @property
+    def policy(self) -> SessionPolicy:
+        """The rules."""
+        return self.shelf.policy
+
+    def tell(self, event: SessionEvent) -> None:
+        """Something happened."""
+        self.shelf.tell(event)
+
+    def put_off_until(self, found: Found, idle_secs: float | None) -> float | None:
+        """When a session ends that is used now, if that has to be told to the store."""
+        policy = self.shelf.policy
+        expires = policy.expires(found.record.created, self.shelf.clock(), idle_secs)
+        return None if abs(expires - found.expires) <= policy.slack_secs(idle_secs) else expires
+
+    def record(
+        self,
+        content: dict[str, Any],
+        data: bytes,
+        notes: dict[str, str],
+        idle_secs: float | None,
+        of: Record | None = None,
+    ) -> Record:
+        """A first version, or the next one ``of`` another; ``data`` is the content serialised."""
+        policy, now = self.shelf.policy, self.shelf.clock()
+        user = policy.user_of(content)
+        created, listed, moved_from = now, 0.0, None
+        if of is not None:
+            moved_from = of.moved_from
+            if user is None or user == of.user:  # else who has just logged in begins a new term
+                created = of.created
+        expires = policy.expires(created, now, idle_secs)
+        if of is not None and user is not None and user == of.user and expires <= of.listed:
+            listed = of.listed
+        if notes:
+            notes = {str(name): str(note) for name, note in notes.items()}
+        return Record(created, now, expires, data, user, notes, None, listed, moved_from)
+
+    async def listed(self, store: AsyncKeyValueStore, handle: str, record: Record) -> Record:
+        """The version, listed before it is stored, or who revokes misses it."""
+        if record.user is None or record.listed:
+            return record
+        until = listed_until(record.seen, record.expires)
+        await self.users.keep(store, record.user, handle, until)
+        return record._replace(listed=until)
+
+    async def store_new(
+        self, store: AsyncKeyValueStore, record: Record, session_id: str | None = None
+    ) -> tuple[str, Found]:
+        """Store a session, then list it; nobody has its cookie before both is done.
+
+        Listed first, it could be taken for one that is over, and be dropped from the list again.
+        """
+        session_id = self._new_id() if session_id is None else session_id
+        handle = handle_of(session_id)
+        if record.user is not None:
+            record = record._replace(listed=listed_until(record.seen, record.expires))
+        await self.shelf.create(store, handle, record)
+        if record.user is not None:
+            await self.users.keep(store, record.user, handle, record.listed)
+        return session_id, Found(handle, record, record.expires)
+
+    async def end(self, store: AsyncKeyValueStore, session: Session, found: Found) -> None:
+        """End a session that its own request ends."""
+        session._stored = None
+        session._destroyed = False
+        followers = await self.users.end(store, found)
+        for handle in dict.fromkeys([found.handle, *followers]):
+            self.tell(SessionEnded(handle))
+
+    async def end_followers(self, store: AsyncKeyValueStore, found: Found) -> None:
+        """End what took the place of a session that is gone."""
+        for handle in await self.users.end_followers(store, found):
+            self.tell(SessionEnded(handle))
+
+    async def delist(self, store: AsyncKeyValueStore, found: Found) -> None:
+        """A session under this handle is no more, or no more this user's."""
+        if found.record.user is not None:
+            await self.users.drop(store, found.record.user, {found.handle})
+
+    def adopt(
+        self, session: Session, session_id: str | None, found: Found, content: dict[str, Any]
+    ) -> None:
+        """What a session holds is what lies in the store."""
+        session._adopt(Stored.of(session_id, found, content, self.policy), content)
