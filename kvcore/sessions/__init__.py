@@ -43,3 +43,4 @@ from kvcore.sessions.users import SessionInfo as SessionInfo
 from kvcore.sessions.visits import LoadMode as LoadMode
 from kvcore.sessions.visits import Visits as Visits
 from kvcore.sessions.visits import VisitSession as VisitSession
+from kvcore.sessions.weak_secrets import warn_of_weak_secrets as warn_of_weak_secrets

@@ -30,6 +30,7 @@ from kvcore.sessions import (
     private,
     sent_cookie,
     varying,
+    warn_of_weak_secrets,
 )
 from kvcore_flask.commands import add_commands
 
@@ -110,6 +111,8 @@ class KVSessionInterface(SessionInterface):
         store = source if isinstance(source, KeyValueStore) or source is None else source()
         if store is None:
             raise ConfigError("this app has no store for its sessions: use KVSessionExtension")
+        if not (app.debug or app.testing):
+            warn_of_weak_secrets(keys, "SECRET_KEY")
         sessions = Sessions(
             store,
             SignedIds(keys, self.get_cookie_name(app)),

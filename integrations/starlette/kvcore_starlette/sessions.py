@@ -32,6 +32,7 @@ from kvcore.sessions import (
     private,
     sent_cookie,
     varying,
+    warn_of_weak_secrets,
 )
 from kvcore.sessions import VisitSession as KVSession
 from kvcore_starlette.middleware import find_store
@@ -112,7 +113,9 @@ class SessionMiddleware:
             )
         if max_age is not None:
             options = {"idle_secs": max_age, **options}
-        self._ids = SignedIds(_secrets(secret_key), session_cookie)
+        secrets = _secrets(secret_key)
+        self._ids = SignedIds(secrets, session_cookie)
+        warn_of_weak_secrets(secrets, "the secret_key of SessionMiddleware")
         self._policy = policy_from(options, "SessionMiddleware", {})
         self._mode, self._serializer, self._on_event = mode, serializer, on_event
         if isinstance(exclude, str):

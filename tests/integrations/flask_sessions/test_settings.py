@@ -10,6 +10,8 @@ from kvcore_flask import KVCore, KVSessionExtension, KVSessionInterface, current
 from kvcore import ConfigError, DictStore
 from tests.integrations.flask_sessions.apps import cookie_of, new_app, set_cookies
 
+GOOD_SECRET = "5b1d9f04c7e83a62b1f0d7a85c2e9364"
+
 
 @pytest.mark.parametrize(
     ("config", "hint"),
@@ -145,6 +147,34 @@ def test_without_a_secret_key() -> None:
     app.secret_key = "late"
     client.get("/set/a/1")
     assert client.get("/has/a").text == "True"
+
+
+@pytest.mark.parametrize(
+    ("secret", "config", "lines"),
+    [
+        ("dev", {}, 1),
+        ("dev", {"DEBUG": True}, 0),
+        ("dev", {"TESTING": True}, 0),
+        (GOOD_SECRET, {}, 0),
+        (GOOD_SECRET, {"SECRET_KEY_FALLBACKS": ["dev"]}, 1),
+    ],
+)
+def test_a_weak_secret_is_told(
+    caplog: pytest.LogCaptureFixture, secret: str, config: dict[str, object], lines: int
+) -> None:
+    """Tells it once, unless the app is developed or tested; and works in any case."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY=secret, **config)
+    KVSessionExtension(DictStore(), app)
+
+    @app.get("/")
+    def count() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return str(session["visits"])
+
+    client = app.test_client()
+    assert [client.get("/").text for _ in range(3)] == ["1", "2", "3"]
+    assert len([line for line in caplog.messages if "SECRET_KEY" in line]) == lines
 
 
 def test_kvcore_keeps_sessions_in_a_named_store() -> None:

@@ -27,6 +27,8 @@ from kvcore import ConfigError, DictStore
 from kvcore.testing import Clock
 from tests.integrations.starlette_sessions.apps import new_app, one_route, plain
 
+GOOD_SECRET = "5b1d9f04c7e83a62b1f0d7a85c2e9364"
+
 
 async def update(request: Request) -> Response:
     request.session.update(await request.json())
@@ -186,6 +188,17 @@ def test_secrets(new: Any) -> None:
     client.post("/update", json={"b": 2})
     newest = TestClient(usual_app(store=store, secret_key="new"), cookies=client.cookies)
     assert newest.get("/view").json()["session"]["b"] == 2
+
+
+@pytest.mark.parametrize(
+    ("secret", "lines"), [("dev", 1), (GOOD_SECRET, 0), ([GOOD_SECRET, "dev"], 1)]
+)
+def test_a_weak_secret_is_told(
+    caplog: pytest.LogCaptureFixture, secret: str | list[str], lines: int
+) -> None:
+    """Tells it when the middleware is made, as it does not know whether it is developed."""
+    SessionMiddleware(plain, secret, store=DictStore())  # type: ignore[arg-type]  # is never called
+    assert len([line for line in caplog.messages if "secret_key" in line]) == lines
 
 
 class Hidden:
