@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kvcore.signing import Secret, check_secrets
 
@@ -52,15 +53,21 @@ def weakness_of(secret: bytes) -> str | None:
 def warn_of_weak_secrets(secrets: Secret | Sequence[Secret], setting: str) -> None:
     """Write to the log ``kvcore.sessions`` what is wrong with secrets; never a secret.
 
-    For integrations, once for each application that is not being developed. ``setting`` is what
-    the secrets are called there.
+    For integrations, where an application is not being developed; each line is written once in a
+    process. ``setting`` is what the secrets are called there.
     """
-    found = dict.fromkeys(filter(None, map(weakness_of, check_secrets(secrets))))
-    for weakness in found:
-        logging.getLogger("kvcore.sessions").warning(
-            "%s %s: whoever knows it signs cookies of sessions, and what else is signed with it;"
-            " set 32 random bytes, such as `python -c 'import secrets; print(secrets.token_hex())'`"
-            " prints them",
-            setting,
-            weakness,
-        )
+    for secret in check_secrets(secrets):
+        if weakness := weakness_of(secret):
+            tell_once(setting, weakness)
+
+
+@lru_cache(maxsize=64)  # Litestar makes a middleware for each of its handlers
+def tell_once(setting: str, weakness: str) -> None:
+    """Write that line."""
+    logging.getLogger("kvcore.sessions").warning(
+        "%s %s: whoever knows it signs cookies of sessions, and what else is signed with it;"
+        " set 32 random bytes, such as `python -c 'import secrets; print(secrets.token_hex())'`"
+        " prints them",
+        setting,
+        weakness,
+    )

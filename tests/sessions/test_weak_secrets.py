@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from kvcore.sessions import warn_of_weak_secrets
-from kvcore.sessions.weak_secrets import weakness_of
+from kvcore.sessions.weak_secrets import tell_once, weakness_of
 
 GOOD = "5b1d9f04c7e83a62b1f0d7a85c2e9364"
 
@@ -48,8 +48,10 @@ def test_random_secrets_are_good() -> None:
 
 
 def test_the_log_names_the_setting_and_not_the_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """One line for each thing that is wrong, whatever of a list it is wrong with."""
-    warn_of_weak_secrets(["tiny-retired", GOOD, b"tiny"], "SECRET_KEY")
+    """One line for each thing that is wrong, however often it is said."""
+    tell_once.cache_clear()
+    for _ in range(2):
+        warn_of_weak_secrets(["tiny-retired", GOOD, b"tiny"], "SECRET_KEY")
     [line] = caplog.messages
     assert line.startswith("SECRET_KEY has fewer than 16 bytes")
     assert "token_hex" in line

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from kvcore_flask import KVCore, KVSessionExtension, KVSessionInterface, current_sessions
 
 from kvcore import ConfigError, DictStore
+from kvcore.sessions.weak_secrets import tell_once
 from tests.integrations.flask_sessions.apps import cookie_of, new_app, set_cookies
 
 GOOD_SECRET = "5b1d9f04c7e83a62b1f0d7a85c2e9364"
@@ -162,7 +163,8 @@ def test_without_a_secret_key() -> None:
 def test_a_weak_secret_is_told(
     caplog: pytest.LogCaptureFixture, secret: str, config: dict[str, object], lines: int
 ) -> None:
-    """Tells it once, unless the app is developed or tested; and works in any case."""
+    """Once, unless the app is developed or tested; and it works in any case."""
+    tell_once.cache_clear()
     app = Flask(__name__)
     app.config.update(SECRET_KEY=secret, **config)
     KVSessionExtension(DictStore(), app)

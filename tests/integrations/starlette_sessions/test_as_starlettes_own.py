@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from kvcore import ConfigError, DictStore
+from kvcore.sessions.weak_secrets import tell_once
 from kvcore.testing import Clock
 from tests.integrations.starlette_sessions.apps import new_app, one_route, plain
 
@@ -197,6 +198,7 @@ def test_a_weak_secret_is_told(
     caplog: pytest.LogCaptureFixture, secret: str | list[str], lines: int
 ) -> None:
     """Tells it when the middleware is made, as it does not know whether it is developed."""
+    tell_once.cache_clear()
     SessionMiddleware(plain, secret, store=DictStore())  # type: ignore[arg-type]  # is never called
     assert len([line for line in caplog.messages if "secret_key" in line]) == lines
 
