@@ -7,6 +7,7 @@ A block that cannot run says so to its readers: a `{code-block} python` with a `
 import doctest
 import importlib
 import inspect
+import logging
 import os
 import pkgutil
 import re
@@ -43,6 +44,19 @@ def modules() -> list[str]:
     return found
 
 
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """What a framework on a page says of logging (Litestar does) holds for that page."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_code_of_a_document_runs(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
