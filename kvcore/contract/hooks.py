@@ -287,6 +287,10 @@ class Hooks(ABC):
         """
         return None
 
+    def _etag_of(self, data: bytes) -> str | None:
+        """The etag that a value of these bytes has, where it depends on them alone."""
+        return None
+
     # Addresses
 
     def _url_for(self, key: str, options: UrlOptions) -> str:

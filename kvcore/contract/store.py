@@ -32,6 +32,7 @@ verb                                  hook                        default
 ``copy_store``: many at a time        ``_iter_sizes _fetch_many   ``iter_stats``; one by one;
                                       _put_each``                 ``_put_many``
 ``copy_store``: the same bytes?       ``_fingerprint``            reads them
+sessions: a swap after a ``get``      ``_etag_of``                they ``fetch``
 ====================================  ==========================  ==================================
 
 A store that declares an option capability (``if_absent``, ``if_present``, ``if_match``, ``ttl``,

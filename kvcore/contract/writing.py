@@ -293,16 +293,17 @@ class WritingVerbs(ReadingVerbs):
                 raise ValueError("content_type is a line of text such as 'image/png'")
             if not can.content_type:
                 content_type = None
-        return WriteOptions(ttl_secs, bool(if_absent), bool(if_present), if_match, content_type)
+        if ttl_secs is options.ttl_secs and content_type is options.content_type:
+            return options
+        return options._replace(ttl_secs=ttl_secs, content_type=content_type)
 
     def _check_conditions(self, can: Capabilities, options: WriteOptions, key: str | None) -> None:
         _, if_absent, if_present, if_match, _ = options
-        asked = {"if_absent": if_absent, "if_present": if_present, "if_match": if_match is not None}
-        conditions = [name for name, is_asked in asked.items() if is_asked]
-        if len(conditions) > 1:
-            raise ValueError(f"at most one condition, not {' and '.join(conditions)}")
-        if not getattr(can, conditions[0]):
-            raise self._cannot(f"a put takes no {conditions[0]} here", key)
+        if bool(if_absent) + bool(if_present) + (if_match is not None) > 1:
+            raise ValueError("at most one of if_absent, if_present and if_match")
+        asked = "if_absent" if if_absent else "if_present" if if_present else "if_match"
+        if not getattr(can, asked):
+            raise self._cannot(f"a put takes no {asked} here", key)
 
     def _check_writable(self, key: str | None = None) -> None:
         if not self.capabilities.write:

@@ -235,6 +235,9 @@ class StoreDecorator(KeyValueStore):
     def _fingerprint(self, size: int) -> Fingerprint | None:
         return self._inner._fingerprint(size)
 
+    def _etag_of(self, data: bytes) -> str | None:
+        return self._inner._etag_of(data)
+
     def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         return self._through_all(self._inner.get_many, keys)
 

@@ -7,6 +7,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 EXTRA = "sessions"
 
 _ID_BYTES, _ID_CHARS = 32, 43
+_REMEMBERED = 1024  # cookies that were verified of late
 # What is signed and the signature: 256 bits each, in URL-safe base64.
 _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
 
 is_handle: Callable[[str], re.Match[str] | None] = re.compile("[0-9a-f]{64}").fullmatch
 """Whether a text is a handle by its form."""
+
+
+class _NotOursError(Exception):
+    pass
 
 
 class SignedIds:
@@ -53,6 +59,8 @@ class SignedIds:
         # all the rest.
         derived = map(self._signer.derive_key, reversed(keys))
         self._begun = [hmac.new(key, digestmod="sha256") for key in derived]
+        # Visitors come back at once, for the next page and what is in it.
+        self._verified = lru_cache(maxsize=_REMEMBERED)(self._verify)
 
     def new(self) -> str:
         """An id that nobody had before."""
@@ -64,8 +72,15 @@ class SignedIds:
 
     def read(self, cookie: str) -> str | None:
         """The id in a cookie that we signed; ``None`` for any other text."""
-        if _is_cookie(cookie) is None:
+        try:
+            return self._verified(cookie)
+        except _NotOursError:
             return None
+
+    def _verify(self, cookie: str) -> str:
+        """As ``read``, but raises: who sends what is not ours is not remembered."""
+        if _is_cookie(cookie) is None:
+            raise _NotOursError
         sent = cookie.encode()
         signed, signature = sent[:_ID_CHARS], sent[_ID_CHARS + 1 :]
         for begun in self._begun:
@@ -73,7 +88,7 @@ class SignedIds:
             mac.update(signed)
             if hmac.compare_digest(urlsafe_b64encode(mac.digest())[:_ID_CHARS], signature):
                 return cookie[:_ID_CHARS]
-        return None
+        raise _NotOursError
 
     def is_current(self, cookie: str) -> bool:
         """Whether a cookie of ours was signed with the newest secret."""

@@ -5,16 +5,18 @@ the session and the store::
 
     asked = loading.begin(session)
     while asked is not None:
-        ... asked = loading.answered(session, asked, store.fetch(asked.key))
+        ... asked = loading.answered(session, asked, *store.fetch(asked.key))
+        ... or, where it has a note, loading.answered(session, asked, store.get(asked.key), None)
         ... or, where that raised, loading.failed(session, asked, error) is the end
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
-from kvcore.contract import Fetched
+from kvcore.contract import Stat
 from kvcore.errors import KeyNotFound, KvcoreError, StoreError, VerificationError
 from kvcore.sessions.events import (
     SessionRejected,
@@ -25,7 +27,9 @@ from kvcore.sessions.events import (
 from kvcore.sessions.ids import handle_of
 from kvcore.sessions.serializing import Serializer
 from kvcore.sessions.session import Session, Stored
-from kvcore.sessions.shelf import Shelf
+from kvcore.sessions.shelf import Note, Shelf
+
+_REMEMBERED = 1024  # ids that were asked for of late
 
 
 class Asked(NamedTuple):
@@ -36,6 +40,8 @@ class Asked(NamedTuple):
     handle: str
     moved: bool = False
     """Whether the id led here by way of another session."""
+    note: Note | None = None
+    """With one, a ``get`` tells enough; else it is to be a ``fetch``."""
 
 
 class Loading:
@@ -47,6 +53,7 @@ class Loading:
         self._shelf = shelf
         self._serializer = serializer
         self._read_cookie = read_cookie
+        self._asked_for = lru_cache(maxsize=_REMEMBERED)(self._asking)
 
     def begin(self, session: Session) -> Asked | None:
         """The first question; ``None``, and a session that begins, without a cookie of ours."""
@@ -57,12 +64,19 @@ class Loading:
                 self._shelf.tell(SessionRejected())
             session._begin()
             return None
+        asked = self._asked_for(session_id)
+        note = self._shelf.note(asked.handle)
+        return asked if note is None else asked._replace(note=note)
+
+    def _asking(self, session_id: str) -> Asked:
         handle = handle_of(session_id)
         return Asked(self._shelf.key(handle), session_id, handle)
 
-    def answered(self, session: Session, asked: Asked, fetched: Fetched) -> Asked | None:
+    def answered(
+        self, session: Session, asked: Asked, data: bytes, stat: Stat | None
+    ) -> Asked | None:
         """Fill the session; or the next question, where it moved."""
-        found = self._shelf.read(asked.handle, fetched)
+        found = self._shelf.read(asked.handle, data, stat, asked.note)
         moved_to = None if found is None else found.record.moved_to
         if found is None or (moved_to is not None and asked.moved):
             session._begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from kvcore.errors import ConfigError
@@ -55,6 +55,8 @@ class SessionPolicy:
     merge_tries: int = 64
     """How often a session that others change at the same time is merged before the last wins."""
 
+    _names: frozenset[str] = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         for name in ("idle_secs", "absolute_secs", "refresh_secs"):
             secs = getattr(self, name)
@@ -70,6 +72,7 @@ class SessionPolicy:
             if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
                 raise ConfigError(f"{name} is a tuple of keys such as ('_user_id',)")
             object.__setattr__(self, name, tuple(keys))
+        object.__setattr__(self, "_names", frozenset((*self.watch, *self.user_keys)))
 
     def latest(self, created: float) -> float:
         """When a session ends in any case."""
@@ -87,14 +90,18 @@ class SessionPolicy:
 
     def user_of(self, content: Mapping[str, Any]) -> str | None:
         """Whose session this is."""
+        if self._names.isdisjoint(content):
+            return None
         for key in self.user_keys:
             if (value := content.get(key)) is not None:
                 return str(value)
         return None
 
-    def watched(self, content: Mapping[str, Any]) -> list[object]:
+    def watched(self, content: Mapping[str, Any]) -> dict[str, object]:
         """What a change of gives the session a new id."""
-        return [content.get(key) for key in self.watch]
+        if self._names.isdisjoint(content):
+            return {}
+        return {key: value for key in self.watch if (value := content.get(key)) is not None}
 
 
 def _check_number(name: str, value: object, what: str) -> None:

@@ -73,12 +73,12 @@ class Record(NamedTuple):
         end = data.index(b"\n", len(_FIRST_LINE))
         created, seen, expires, rest = data[len(_FIRST_LINE) : end].split(b" ", 3)
         try:
-            times = float(created), float(seen), float(expires)
+            began, was_seen, ends = float(created), float(seen), float(expires)
         except ValueError:  # it shows what lies there
-            times = nan, nan, nan
-        if not isfinite(sum(times)):
+            began = was_seen = ends = nan
+        if not isfinite(began + was_seen + ends):
             raise ValueError("the times of this session are no numbers")
-        record = cls(*times, data[end + 1 :])
+        record = cls(began, was_seen, ends, data[end + 1 :])
         return record if rest == b"{}" else record._with(rest)
 
     def _with(self, rest: bytes) -> Record:

@@ -20,7 +20,7 @@ class Stored(NamedTuple):
     id: str | None
     """What the cookie carries; ``None`` if it led here from before: another is on its way."""
     found: Found
-    watched: list[object] | None = None
+    watched: dict[str, object] | None = None
     """What `SessionPolicy.watched` said; ``None`` if that may change without a trace."""
 
     @classmethod
@@ -29,7 +29,7 @@ class Stored(NamedTuple):
     ) -> Self:
         """With what is watched in the content."""
         watched = policy.watched(content)
-        is_fixed = _UNCHANGING.issuperset(map(type, watched))
+        is_fixed = _UNCHANGING.issuperset(map(type, watched.values()))
         return cls(session_id, found, watched if is_fixed else None)
 
 

@@ -85,7 +85,8 @@ class _Sessions(Generic[_Store]):
         is_secret = isinstance(ids, str | bytes | bytearray | Sequence)
         self.ids: Ids = SignedIds(ids) if is_secret else ids  # type: ignore[arg-type, assignment]
         self._serializer: Serializer = TaggedJSON() if serializer is None else serializer
-        self._shelf = Shelf(self.policy, clock, on_event)
+        blocking = store if isinstance(store, KeyValueStore) else store.blocking
+        self._shelf = Shelf(self.policy, clock, on_event, blocking._etag_of)
         store.keyspace.check(self._shelf.key("0" * 64))
         if not store.capabilities.write:
             raise ReadOnly("sessions need a store that writes", store=store)
@@ -220,11 +221,14 @@ class Sessions(_Sessions[KeyValueStore]):
         asked = self._loading.begin(session)
         while asked is not None:
             try:
-                fetched = self.store.fetch(asked.key)
+                if asked.note is None:
+                    data, stat = self.store.fetch(asked.key)
+                else:
+                    data, stat = self.store.get(asked.key), None
             except KvcoreError as error:
                 self._loading.failed(session, asked, error)
                 return
-            asked = self._loading.answered(session, asked, fetched)
+            asked = self._loading.answered(session, asked, data, stat)
 
     def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """Save what has changed; ``idle_secs`` instead of the policy's, for this session.
@@ -300,14 +304,17 @@ class AsyncSessions(_Sessions[AsyncKeyValueStore]):
             asked = self._loading.begin(session)
             while asked is not None:
                 try:
-                    fetched = await self.store.fetch(asked.key)
+                    if asked.note is None:
+                        data, stat = await self.store.fetch(asked.key)
+                    else:
+                        data, stat = await self.store.get(asked.key), None
                 except KvcoreError as error:
                     if not session.loaded:
                         self._loading.failed(session, asked, error)
                     return
                 if session.loaded:  # by another task of the request, which may have changed it
                     return
-                asked = self._loading.answered(session, asked, fetched)
+                asked = self._loading.answered(session, asked, data, stat)
 
     async def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """As `Sessions.save`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kvcore.errors import ConfigError
 from kvcore.recipe import nearest
-from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.policy import SessionOptions, SessionPolicy
 
 
 def policy_from(
@@ -26,7 +26,7 @@ def policy_from(
     """
     if not isinstance(options, Mapping):
         raise ConfigError(f"{setting} is a dict such as {{'absolute_secs': 86400}}")
-    known = SessionPolicy.__dataclass_fields__.keys() - elsewhere.keys()
+    known = SessionOptions.__annotations__.keys() - elsewhere.keys()
     for name in options:
         if name in elsewhere:
             raise ConfigError(f"instead of {name!r} in {setting} set {elsewhere[name]}")

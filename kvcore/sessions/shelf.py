@@ -6,16 +6,19 @@ which another request may write: see `Sessions.merges` and `Sessions.stays_ended
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
-from kvcore.contract import Capabilities, Fetched, Stat
+from kvcore.contract import Capabilities, Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge
 from kvcore.sessions.events import SessionEvent, SessionExpired, SessionUnreadable
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.records import Record
+
+_NOTED = 1024  # sessions whose end is known
 
 
 class Found(NamedTuple):
@@ -29,6 +32,18 @@ class Found(NamedTuple):
     """``None`` where the store has none, or for what has just been written."""
     expires_in_store: bool = False
     """Whether the store tells when it expires; then it is put off by a ``touch``."""
+    data: bytes | None = None
+    """The stored bytes, where their etag can be told from them."""
+
+
+class Note(NamedTuple):
+    """What a store told of a session's life."""
+
+    seen: float
+    """The version that it was told of: when that was written."""
+    ends: float
+    due: float
+    """When it is to be put off, if it is used then."""
 
 
 class Write(NamedTuple):
@@ -60,14 +75,38 @@ class Shelf:
         policy: SessionPolicy,
         clock: Callable[[], float],
         tell: Callable[[SessionEvent], object],
+        etag_of: Callable[[bytes], str | None],
     ) -> None:
         self.policy = policy
         self.clock = clock
         self.tell = tell
+        self._etag_of = etag_of
+        self._tells_etags = etag_of(b"") is not None
+        self._notes: dict[str, Note] = {}
 
     def key(self, handle: str) -> str:
         """The key in the store."""
         return self.policy.prefix + handle
+
+    def note(self, handle: str) -> Note | None:
+        """What was told of a session of late, if it is not to be put off yet.
+
+        Who has it asks for the bytes alone: to tell the rest of a value's life, too, costs some
+        stores a third more.
+        """
+        note = self._notes.get(handle)
+        return note if note is not None and self.clock() < note.due else None
+
+    def _take_note(self, found: Found) -> Found:
+        """Of a session whose end the store has told."""
+        if self._tells_etags and found.expires_in_store:
+            is_last = found.expires >= self.policy.latest(found.record.created)
+            slack_secs = self.policy.slack_secs(None)
+            due = math.inf if is_last else found.expires - self.policy.idle_secs + slack_secs
+            if len(self._notes) >= _NOTED:
+                self._notes.clear()
+            self._notes[found.handle] = Note(found.record.seen, found.expires, due)
+        return found
 
     async def find(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
         """The session; ``None`` if it is over, not there, or not readable."""
@@ -79,34 +118,48 @@ class Shelf:
     async def fetch(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
         """As ``find``, but `KeyNotFound` if there is nothing. One that moved is followed."""
         for _ in range(2):  # one that moved again in that moment is taken for over
-            found = self.read(handle, await store.fetch(self.key(handle)))
+            found = self.read(handle, *await store.fetch(self.key(handle)))
             if found is None or found.record.moved_to is None:
                 return found
             handle = found.record.moved_to
         return None
 
-    def read(self, handle: str, fetched: Fetched) -> Found | None:
-        """What was fetched, unless it is over or no session."""
+    def read(
+        self, handle: str, data: bytes, stat: Stat | None, note: Note | None = None
+    ) -> Found | None:
+        """What was fetched, or got with a note, unless it is over or no session."""
         try:
-            record = Record.decode(fetched.data)
+            record = Record.decode(data)
         except ValueError as error:
             self.tell(SessionUnreadable(handle, str(error)))
             return None
-        found = self._unless_over(handle, record, fetched.stat)
+        found = self._unless_over(handle, record, data, stat, note)
         if found is None:
             self.tell(SessionExpired(handle))
         return found
 
-    def _unless_over(self, handle: str, record: Record, stat: Stat) -> Found | None:
-        now, expires, in_store = self.clock(), record.expires, False
+    def _unless_over(
+        self, handle: str, record: Record, data: bytes, stat: Stat | None, note: Note | None = None
+    ) -> Found | None:
+        now, expires, etag = self.clock(), record.expires, None
         # One that was over when it was written may be there for a moment, where values expire.
         if expires <= record.seen or self.policy.latest(record.created) <= now:
             return None
-        if stat.expires is not None:
-            told, in_store = now + (stat.remaining_secs() or 0.0), True
-            # A request that was under way may have put off the value of one that moved.
-            expires = told if record.moved_to is None else min(told, expires)
-        return None if expires <= now else Found(handle, record, expires, stat.etag, in_store)
+        in_store = note is not None
+        if note is not None:
+            if note.seen == record.seen:  # else it was written after that
+                expires = note.ends
+        elif stat is not None:
+            etag = stat.etag
+            if stat.expires is not None:
+                in_store = True
+                told = now + (stat.remaining_secs() or 0.0)
+                # A request that was under way may have put off the value of one that moved.
+                expires = told if record.moved_to is None else min(told, expires)
+        if expires <= now:
+            return None
+        found = Found(handle, record, expires, etag, in_store, data if self._tells_etags else None)
+        return found if note is not None else self._take_note(found)
 
     async def over(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> set[str]:
         """Those of the sessions that are not there any more, or over."""
@@ -125,10 +178,10 @@ class Shelf:
 
     async def remove_if_over(self, store: AsyncKeyValueStore, handle: str) -> bool:
         """Whether it was over; what is no session raises ``ValueError`` and stays."""
-        fetched = await store.fetch(self.key(handle))
-        if self._unless_over(handle, Record.decode(fetched.data), fetched.stat) is not None:
+        data, stat = await store.fetch(self.key(handle))
+        if self._unless_over(handle, Record.decode(data), data, stat) is not None:
             return False
-        etag = fetched.stat.etag if store.capabilities.delete_if_match else None
+        etag = stat.etag if store.capabilities.delete_if_match else None
         await store.delete(self.key(handle), if_match=etag)
         return True
 
@@ -154,10 +207,14 @@ class Shelf:
 
     def next_write(self, found: Found, record: Record, can: Capabilities) -> Write | None:
         """As ``replace``, as a put to be made; ``None`` where the store has to be asked before."""
-        if found.etag is None or not can.if_match:
+        etag = self._known_etag(found) if can.if_match else None
+        if etag is None:
             return None
         data, ttl_secs = self._encoded(record, can)
-        return Write(self.key(found.handle), data, ttl_secs, found.etag)
+        return Write(self.key(found.handle), data, ttl_secs, etag)
+
+    def _known_etag(self, found: Found) -> str | None:
+        return self._etag_of(found.data) if found.etag is None and found.data else found.etag
 
     async def overwrite(self, store: AsyncKeyValueStore, handle: str, record: Record) -> None:
         """Put a version in the place of whatever is there; raises `Changed` if nothing is."""
@@ -211,6 +268,7 @@ class Shelf:
                 await store.touch(self.key(found.handle), max(expires - self.clock(), 0.001))
             except KeyNotFound:
                 return False  # it was ended meanwhile, and stays so
+            self._take_note(found._replace(expires=expires))
             return True
         record = found.record._replace(expires=expires, seen=self.clock())
         try:
@@ -231,12 +289,12 @@ class Shelf:
 
     async def _etag(self, store: AsyncKeyValueStore, found: Found, *, can: bool) -> str | None:
         """That of the version found, if the store can compare them; raises `Changed`."""
-        if can and found.etag is not None:
-            return found.etag
+        if can and (known := self._known_etag(found)) is not None:
+            return known
         current = await self.find(store, found.handle)
         if current is None or current.record != found.record:
             raise Changed(current)
-        return current.etag if can else None
+        return self._known_etag(current) if can else None
 
     async def current(
         self, store: AsyncKeyValueStore, handle: str, error: PreconditionFailed
@@ -244,7 +302,7 @@ class Shelf:
         """What is there instead: told by a write's error, where that was free."""
         if error.current is None:
             return await self.find(store, handle)
-        found = self.read(handle, error.current)
+        found = self.read(handle, *error.current)
         if found is not None and found.record.moved_to is not None:
             return await self.find(store, found.record.moved_to)
         return found

@@ -18,6 +18,7 @@ from kvcore.backends.redis.scripts import (
     STAT,
     SWAP,
     Script,
+    etag_of,
 )
 from kvcore.backends.redis.urls import RECIPES
 from kvcore.backends.redis.words import milliseconds, set_command, stat_of
@@ -67,6 +68,9 @@ class RedisStore(ManyVerbs):
     def _fetched(self, found: Sequence[Answer]) -> Fetched:
         data, ms = found
         return Fetched(data, stat_of(len(data), ms, self._server.etag_of(data)))
+
+    def _etag_of(self, data: bytes) -> str:
+        return etag_of(data)
 
     def _open(self, key: str) -> Reader:
         return Reader.of_bytes(*self._fetch(key))
