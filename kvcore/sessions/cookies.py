@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -42,6 +42,7 @@ class CookiePolicy:
     httponly: bool = True
     samesite: SameSite | None = "Lax"
     partitioned: bool = False
+    _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if _is_name(self.name) is None:
@@ -62,6 +63,15 @@ class CookiePolicy:
             raise ConfigError("a partitioned cookie is secure")
         if self.samesite == "None" and not self.secure:
             raise ConfigError("a cookie with samesite='None' is secure")
+        attributes = [
+            f"; Domain={self.domain}" if self.domain else "",
+            f"; Path={self.path}",
+            "; Secure" if self.secure else "",
+            "; HttpOnly" if self.httponly else "",
+            f"; SameSite={self.samesite}" if self.samesite else "",
+            "; Partitioned" if self.partitioned else "",
+        ]
+        object.__setattr__(self, "_attributes", "".join(attributes))
 
     def header(
         self, value: str, max_age_secs: float | None = None, *, now: float | None = None
@@ -70,27 +80,17 @@ class CookiePolicy:
 
         With ``now`` (seconds since 1970) also as a date, for clients that know no Max-Age.
         """
-        parts = [f"{self.name}={value}"]
-        if max_age_secs is not None:
-            if now is not None:
-                when = datetime.fromtimestamp(min(now + max_age_secs, _LAST_SECS), UTC)
-                parts.append(f"Expires={when:%a, %d %b %Y %H:%M:%S GMT}")
-            parts.append(f"Max-Age={int(max_age_secs)}")
-        return "; ".join([*parts, *self._attributes()])
+        if max_age_secs is None:
+            return f"{self.name}={value}{self._attributes}"
+        expires = ""
+        if now is not None:
+            when = datetime.fromtimestamp(min(now + max_age_secs, _LAST_SECS), UTC)
+            expires = f"; Expires={when:%a, %d %b %Y %H:%M:%S GMT}"
+        return f"{self.name}={value}{expires}; Max-Age={int(max_age_secs)}{self._attributes}"
 
     def deletion(self) -> str:
         """What follows ``Set-Cookie:`` to delete it; with all attributes, or it would stay."""
-        return "; ".join([f"{self.name}=", f"Expires={_GONE}", "Max-Age=0", *self._attributes()])
-
-    def _attributes(self) -> list[str]:
-        return [
-            *([f"Domain={self.domain}"] if self.domain else []),
-            f"Path={self.path}",
-            *(["Secure"] if self.secure else []),
-            *(["HttpOnly"] if self.httponly else []),
-            *([f"SameSite={self.samesite}"] if self.samesite else []),
-            *(["Partitioned"] if self.partitioned else []),
-        ]
+        return f"{self.name}=; Expires={_GONE}; Max-Age=0{self._attributes}"
 
 
 def _samesite(told: str) -> str:

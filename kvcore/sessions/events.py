@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import ClassVar
 
-from kvcore.sessions.reports import PruneReport as PruneReport
-
 
 class SessionEvent:
     """Something happened to a session; ``handle`` is the hash of its id, if there is one.

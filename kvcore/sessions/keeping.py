@@ -130,4 +130,4 @@ class Keeper:
         self, session: Session, session_id: str | None, found: Found, content: dict[str, Any]
     ) -> None:
         """What a session holds is what lies in the store."""
-        session._adopt(Stored.of(session_id, found, content, self.policy), content)
+        session._settle(Stored.of(session_id, found, content, self.policy), content)

@@ -77,12 +77,14 @@ class Loading:
     ) -> Asked | None:
         """Fill the session; or the next question, where it moved."""
         found = self._shelf.read(asked.handle, data, stat, asked.note)
-        moved_to = None if found is None else found.record.moved_to
-        if found is None or (moved_to is not None and asked.moved):
+        if found is None:
             session._begin()
             return None
-        if moved_to is not None:
-            return Asked(self._shelf.key(moved_to), asked.id, moved_to, moved=True)
+        if (moved_to := found.record.moved_to) is not None:
+            if not asked.moved:
+                return Asked(self._shelf.key(moved_to), asked.id, moved_to, moved=True)
+            session._begin()
+            return None
         try:
             content = self._serializer.loads(found.record.content)
         except ValueError:

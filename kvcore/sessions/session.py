@@ -29,7 +29,7 @@ class Stored(NamedTuple):
     ) -> Self:
         """With what is watched in the content."""
         watched = policy.watched(content)
-        is_fixed = _UNCHANGING.issuperset(map(type, watched.values()))
+        is_fixed = not watched or _UNCHANGING.issuperset(map(type, watched.values()))
         return cls(session_id, found, watched if is_fixed else None)
 
 
@@ -82,6 +82,10 @@ class Session(MutableMapping[str, Any]):
             self._hold(content)
         self._stored = stored
         self._notes = stored.found.record.notes.copy()
+
+    def _settle(self, stored: Stored, content: dict[str, Any]) -> None:
+        """All that was wanted has been saved, as this."""
+        self._adopt(stored, content)
         self._cleared = self._destroyed = self._regenerate = False
         self._wanted_id = None
 

@@ -18,16 +18,12 @@ from kvcore.errors import (
     SessionNotLoaded,
     VerificationError,
 )
-from kvcore.sessions.events import (
-    PruneReport,
-    SessionEvent,
-    SessionRevoked,
-    log,
-)
+from kvcore.sessions.events import SessionEvent, SessionRevoked, log
 from kvcore.sessions.ids import SignedIds, is_handle
 from kvcore.sessions.keeping import Keeper, Saved
 from kvcore.sessions.loading import Loading
 from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.reports import PruneReport
 from kvcore.sessions.saving import Saving
 from kvcore.sessions.serializing import Serializer, TaggedJSON
 from kvcore.sessions.session import Session

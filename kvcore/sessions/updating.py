@@ -88,7 +88,7 @@ class Update:
         old = stored.found
         found = Found(old.handle, record, record.expires, None, old.expires_in_store)
         # What is watched is as it was, or it were under another id by now.
-        self._session._adopt(Stored(stored.id, found, stored.watched), self._mine)
+        self._session._settle(Stored(stored.id, found, stored.watched), self._mine)
         return Saved(touched=True, id=stored.id, renewed=True)
 
     def run(

@@ -24,7 +24,7 @@ application, if there is a cookie of ours. ``"explicit"``: by ``await session.lo
 _PATIENCE_SECS = 0.25  # the longest that an event loop is kept waiting by a store that hangs
 
 # What C code sees of a dict that is not loaded yet; `json` then asks for the items, which loads.
-_NOT_LOADED: Mapping[str, Any] = {"this session is not loaded": None}
+_NOT_LOADED = "this session is not loaded"
 
 
 class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Session says, counts
@@ -35,7 +35,7 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
     def __init__(self, cookie: str | None, visits: Visits) -> None:
         super().__init__(cookie, visits.load_at_touch)
         self._visits = visits
-        dict.update(self, _NOT_LOADED)
+        dict.__setitem__(self, _NOT_LOADED, None)
 
     def _hold(self, content: dict[str, Any]) -> None:
         # A second time in the dict that this is: json (written in C) and others find it there.
@@ -109,6 +109,8 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
     def _taken(self, saved: Saved) -> Saved:
         self._changeable = self._lent or self._unsaved  # what was set before is saved
         before, self._saved = self._saved, saved
+        if before is UNTOUCHED:
+            return saved
         if saved.id is not None and saved.id == before.id:
             issued, renewed = before.issued or saved.issued, before.renewed or saved.renewed
             self._saved = saved._replace(issued=issued, renewed=renewed)
@@ -152,6 +154,8 @@ class Visits:
             mode = "inline" if awaited.capabilities.local else "eager"
         self.mode: LoadMode = mode
         self._inline = None
+        self.load_at_touch: Callable[[Session], None] = self._begin_or_refuse
+        """For sessions: somebody touched one that is not loaded."""
         if mode == "inline":
             self._inline = Sessions(
                 awaited.blocking.with_deadline(_PATIENCE_SECS),
@@ -160,6 +164,7 @@ class Visits:
                 serializer=serializer,
                 on_event=on_event,
             )
+            self.load_at_touch = self._inline.load
 
     @cached_property
     def saves_inline(self) -> Sessions | None:
@@ -183,11 +188,8 @@ class Visits:
             except KvcoreError as error:
                 session._load = _raising(error)
 
-    def load_at_touch(self, session: Session) -> None:
-        """For sessions: somebody touched one that is not loaded."""
-        if self._inline is not None:
-            self._inline.load(session)
-        elif not self.sessions.begin(session):
+    def _begin_or_refuse(self, session: Session) -> None:
+        if not self.sessions.begin(session):
             raise SessionNotLoaded(
                 "this session is not loaded yet: `await request.session.load()` before the first"
                 " touch (with FastAPI: SessionDep), or have it loaded eagerly"

@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from kvcore import StoreDecorator, store_from_url
+from kvcore.contract import Fetched
 from kvcore.sessions import Session
+from tests.redis_servers import RedisServer
 from tests.sessions.visitors import Application, Visitor
 
 TOUCHES: dict[str, Callable[[Session], object]] = {
@@ -62,6 +65,33 @@ def test_a_write_is_one_operation_more(visitor: Visitor) -> None:
     assert visitor.application.calls() == ["put"]
     visitor.set(a=2)
     assert visitor.application.calls() == ["fetch", "put"]
+
+
+def test_a_session_whose_end_is_known_is_got(empty_valkey: RedisServer) -> None:
+    """To tell how long a value lives costs Redis more; a write is still of what was read."""
+
+    class Commands(StoreDecorator):
+        def _get(self, key: str) -> bytes:
+            verbs.append("get")
+            return super()._get(key)
+
+        def _fetch(self, key: str) -> Fetched:
+            verbs.append("fetch")
+            return super()._fetch(key)
+
+    verbs: list[str] = []
+    with store_from_url(empty_valkey.url()) as store:
+        application = Application(Commands(store))
+        visitor = Visitor(application)
+        visitor.set(a=0)
+        visitor.sees()
+        tab = visitor.another_tab()
+        with tab.request() as slow:
+            slow["b"] = 1
+            visitor.set(a=1)
+        assert visitor.sees() == {"a": 1, "b": 1}
+    assert verbs == ["fetch", "get", "get", "get"]
+    assert "Conflict" not in application.told()
 
 
 def test_equal_content_is_not_written(visitor: Visitor) -> None:

@@ -22,7 +22,7 @@ SECRET = "not-a-secret"
 
 
 class WatchedStore(FaultyStore):
-    """Notes each operation, and does something before one of them."""
+    """Notes each operation, and does something before one of them; to get is to fetch, here."""
 
     def __init__(self, store: KeyValueStore) -> None:
         super().__init__(store)
@@ -34,6 +34,7 @@ class WatchedStore(FaultyStore):
         self._before.setdefault(verb, []).append(action)
 
     def _draw(self, verb: str, key: str | None) -> Any:
+        verb = "fetch" if verb == "get" else verb
         self.calls.append(verb)
         if actions := self._before.get(verb):
             actions.pop(0)()

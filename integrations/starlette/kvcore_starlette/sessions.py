@@ -301,8 +301,8 @@ def _replace(
     headers: list[tuple[bytes, bytes]], name: bytes, change: Callable[[str | None], str]
 ) -> None:
     """Change a header that may be there several times."""
-    found = [header for header in headers if header[0].lower() == name]
-    for header in found:
-        headers.remove(header)
-    told = ", ".join(value.decode("latin-1") for _, value in found) if found else None
+    told = None
+    if found := [header for header in headers if header[0].lower() == name]:
+        headers[:] = [header for header in headers if header not in found]
+        told = ", ".join(value.decode("latin-1") for _, value in found)
     headers.append((name, change(told or None).encode("latin-1")))

@@ -318,7 +318,7 @@ def test_a_store_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_are_those_of_the_policy() -> None:
     """Each field has its argument, of the same type."""
     fields = SessionPolicy.__dataclass_fields__
-    assert {name: str(field.type) for name, field in fields.items()} == {
+    assert {name: str(field.type) for name, field in fields.items() if field.init} == {
         name: kind.__forward_arg__ for name, kind in SessionOptions.__annotations__.items()
     }
 
