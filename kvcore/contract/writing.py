@@ -300,7 +300,7 @@ class WritingVerbs(ReadingVerbs):
     def _check_conditions(self, can: Capabilities, options: WriteOptions, key: str | None) -> None:
         _, if_absent, if_present, if_match, _ = options
         if bool(if_absent) + bool(if_present) + (if_match is not None) > 1:
-            raise ValueError("at most one of if_absent, if_present and if_match")
+            raise ValueError("at most one condition of if_absent, if_present and if_match")
         asked = "if_absent" if if_absent else "if_present" if if_present else "if_match"
         if not getattr(can, asked):
             raise self._cannot(f"a put takes no {asked} here", key)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Self
 
@@ -172,6 +172,15 @@ class Folder(ABC):
             draft.discard()
             raise
         return None
+
+    def put_over(
+        self, key: str, data: bytes, check: Callable[[os.stat_result | None], None]
+    ) -> bool:
+        """A put over a value, in one go, its mode by the umask; whether that can be done here.
+
+        ``check`` gets the stat of what is there, under the lock, and raises what is to be raised.
+        """
+        return False
 
     @abstractmethod
     def mkdir(self, name: str, perm: int | None) -> None:

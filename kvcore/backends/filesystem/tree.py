@@ -18,6 +18,7 @@ import os
 import stat
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from kvcore.backends.filesystem.directories import NO_FOLDER, NOT_EMPTY, Directories, way_is_free
 from kvcore.backends.filesystem.folder import Draft, Folder
@@ -27,6 +28,7 @@ from kvcore.errors import KeyExists, PreconditionFailed, StoreError
 
 _TRIES = 1000
 """How often to try again when other processes keep removing a directory under us."""
+_SWEPT = "the unfinished file was removed, by a sweep or with its root"
 
 
 def etag_of(found: os.stat_result) -> str:
@@ -91,9 +93,12 @@ class Tree:
 
     def put(self, key: str, data: bytes, options: WriteOptions) -> None:
         """Write ``data`` and show it under ``key`` as the options ask."""
+        replaces = options.if_present or options.if_match is not None
+        if replaces and self._writes_at_once and self._put_over(key, data, options.if_match):
+            return
         draft = None
         try:
-            if self._writes_at_once and not (options.if_present or options.if_match is not None):
+            if self._writes_at_once and not replaces:
                 try:
                     draft = self.root.put_new(key, data)
                 except OSError as error:
@@ -110,6 +115,14 @@ class Tree:
             if draft is not None:
                 draft.discard()
             raise
+
+    def _put_over(self, key: str, data: bytes, etag: str | None) -> bool:
+        try:
+            return self.root.put_over(key, data, partial(_check, etag))
+        except FileNotFoundError:
+            raise StoreError(
+                "the unfinished file was removed, by a sweep or with its root"
+            ) from None
 
     def publish(
         self, draft: Draft, key: str, options: WriteOptions = PLAIN, mode: int | None = None
@@ -148,7 +161,7 @@ class Tree:
         try:
             for _ in range(_TRIES):
                 if not draft.is_there():
-                    raise StoreError("the unfinished file was removed, by a sweep or with its root")
+                    raise StoreError(_SWEPT)
                 self._directories.make(key)
                 try:
                     return self._show(draft, key, options)
@@ -202,15 +215,10 @@ class Tree:
             held.close()
 
     def _check(self, held: Folder, name: str, etag: str | None) -> None:
-        """Raise `PreconditionFailed` unless a value, or the one with this etag, is there."""
-        try:
+        found = None
+        with suppress(FileNotFoundError):
             found = held.stat(name)
-        except FileNotFoundError:
-            raise PreconditionFailed("there is no value to replace") from None
-        if not stat.S_ISREG(found.st_mode):
-            raise PreconditionFailed("there is no value to replace")
-        if etag is not None and etag_of(found) != etag:
-            raise PreconditionFailed
+        _check(etag, found)
 
     # Removing and moving
 
@@ -341,3 +349,11 @@ def _unlink_twin(held: Folder, name: str, moved: os.stat_result) -> None:
 _TAKEN = {*NOT_EMPTY, errno.EISDIR}  # by a file or a directory, also by that of the source itself
 NO_FILE = {*NO_FOLDER, errno.EISDIR, errno.ENXIO}
 """What the system says of a name that is missing, a directory, a socket, or below such."""
+
+
+def _check(etag: str | None, found: os.stat_result | None) -> None:
+    """Raise `PreconditionFailed` unless a value, or the one with this etag, is there."""
+    if found is None or not stat.S_ISREG(found.st_mode):
+        raise PreconditionFailed("there is no value to replace")
+    if etag is not None and etag_of(found) != etag:
+        raise PreconditionFailed
