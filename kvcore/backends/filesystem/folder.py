@@ -176,7 +176,7 @@ class Folder(ABC):
     def put_over(
         self, key: str, data: bytes, check: Callable[[os.stat_result | None], None]
     ) -> bool:
-        """A put over a value, in one go, its mode by the umask; whether that can be done here.
+        """A put over a value, in one go, its mode by the umask; false where that cannot be done.
 
         ``check`` gets the stat of what is there, under the lock, and raises what is to be raised.
         """

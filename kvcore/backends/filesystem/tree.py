@@ -26,9 +26,9 @@ from kvcore.backends.filesystem.transfer import let_go, sync_to_disk
 from kvcore.contract import PLAIN, WriteOptions
 from kvcore.errors import KeyExists, PreconditionFailed, StoreError
 
+_SMALL_BYTES = 64 * 1024  # what a killed writer may leave under a name, to be swept
 _TRIES = 1000
 """How often to try again when other processes keep removing a directory under us."""
-_SWEPT = "the unfinished file was removed, by a sweep or with its root"
 
 
 def etag_of(found: os.stat_result) -> str:
@@ -94,7 +94,8 @@ class Tree:
     def put(self, key: str, data: bytes, options: WriteOptions) -> None:
         """Write ``data`` and show it under ``key`` as the options ask."""
         replaces = options.if_present or options.if_match is not None
-        if replaces and self._writes_at_once and self._put_over(key, data, options.if_match):
+        at_once = replaces and self._writes_at_once and len(data) <= _SMALL_BYTES
+        if at_once and self._put_over(key, data, options.if_match):
             return
         draft = None
         try:
@@ -119,10 +120,8 @@ class Tree:
     def _put_over(self, key: str, data: bytes, etag: str | None) -> bool:
         try:
             return self.root.put_over(key, data, partial(_check, etag))
-        except FileNotFoundError:
-            raise StoreError(
-                "the unfinished file was removed, by a sweep or with its root"
-            ) from None
+        except FileNotFoundError:  # the directory or our file was removed, so it is all to do again
+            return False
 
     def publish(
         self, draft: Draft, key: str, options: WriteOptions = PLAIN, mode: int | None = None
@@ -161,7 +160,7 @@ class Tree:
         try:
             for _ in range(_TRIES):
                 if not draft.is_there():
-                    raise StoreError(_SWEPT)
+                    raise StoreError("the unfinished file was removed, by a sweep or with its root")
                 self._directories.make(key)
                 try:
                     return self._show(draft, key, options)
