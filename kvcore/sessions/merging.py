@@ -33,5 +33,11 @@ def merge(
     {'a': 2, 'c': 3}
     """
     was_set, removed = changes(base, mine, serializer)
-    kept = {key: value for key, value in theirs.items() if key not in removed}
+    theirs_set, _ = changes(base, theirs, serializer)
+    kept = {
+        # What nobody changed stays the object that was lent: it may change yet.
+        key: value if key in theirs_set else mine[key]
+        for key, value in theirs.items()
+        if key not in removed
+    }
     return {**kept, **was_set}

@@ -60,7 +60,24 @@ class TaggedJSON:
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _new_encoder() -> Callable[[Any], str]:
+    """The ``encode`` of a `json.JSONEncoder`, without what it makes anew for each value.
+
+    That takes longer than to encode a session.
+    """
+    encoder = json.JSONEncoder(separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # written in C, it is not everywhere
+        return encoder.encode
+    escape = json.encoder.encode_basestring_ascii
+    sort_keys, skipkeys, allow_nan = False, False, True
+    encode = make(None, encoder.default, escape, None, ":", ",", sort_keys, skipkeys, allow_nan)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode = _new_encoder()
 _decode = json.JSONDecoder().raw_decode
 _TEXT = frozenset({str})
 

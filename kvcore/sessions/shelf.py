@@ -124,6 +124,16 @@ class Shelf:
             handle = found.record.moved_to
         return None
 
+    async def find_all(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> list[Found]:
+        """Those of the sessions that are there, and not over; one that moved is not followed."""
+        if store.capabilities.ttl:  # only a fetch tells when a value ends
+            asked = [await self.find(store, handle) for handle in handles]
+            return [found for found in asked if found is not None and found.handle in handles]
+        there = await store.get_many(map(self.key, handles))
+        data = {handle: there.get(self.key(handle)) for handle in handles}
+        read = [self.read(handle, got, None) for handle, got in data.items() if got is not None]
+        return [found for found in read if found is not None]
+
     def read(
         self, handle: str, data: bytes, stat: Stat | None, note: Note | None = None
     ) -> Found | None:

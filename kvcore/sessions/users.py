@@ -15,8 +15,8 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
-from kvcore.contract import Capabilities, Stat
-from kvcore.errors import KeyNotFound, PreconditionFailed
+from kvcore.contract import Stat
+from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError
 from kvcore.sessions.events import SessionConflict, SessionRevoked, SessionUnreadable
 from kvcore.sessions.shelf import Found, Shelf
 
@@ -66,10 +66,8 @@ class UserSessions:
         self, store: AsyncKeyValueStore, user: str, current: str | None
     ) -> list[SessionInfo]:
         """The sessions of a user that are not over, the one last used first."""
-        found = [
-            await self._shelf.find(store, handle) for handle in await self.handles(store, user)
-        ]
-        mine = [info(one, current) for one in found if one is not None and one.record.user == user]
+        found = await self._shelf.find_all(store, await self.handles(store, user))
+        mine = [info(one, current) for one in found if one.record.user == user]
         return sorted(mine, key=lambda info: info.seen, reverse=True)
 
     async def end(self, store: AsyncKeyValueStore, found: Found) -> list[str]:
@@ -93,9 +91,8 @@ class UserSessions:
     ) -> list[str]:
         """The same, for a session of which only the handle is known."""
         ended: list[str] = []
-        for listed in await self.handles(store, user):
-            found = await self._shelf.find(store, listed)
-            if found is not None and (found.record.user, found.record.moved_from) == (user, handle):
+        for found in await self._shelf.find_all(store, await self.handles(store, user)):
+            if (found.record.user, found.record.moved_from) == (user, handle):
                 ended += await self.end(store, found)
         return ended
 
@@ -130,17 +127,18 @@ class UserSessions:
     async def _change(self, store: AsyncKeyValueStore, key: str, change: _Change) -> None:
         for _ in range(self._shelf.policy.merge_tries):
             try:
-                await self._try_change(store, key, change, store.capabilities)
+                await self._try_change(store, key, change)
             except PreconditionFailed:
                 continue
             return
         self._shelf.tell(SessionConflict(None, "the list of a user's sessions"))
-        blind = store.capabilities._replace(if_absent=False, if_match=False, delete_if_match=False)
-        await self._try_change(store, key, change, blind)
+        if change.added:  # or who revokes all of them would miss this one
+            raise StoreError(
+                "too many sessions of this user begin at the same time; try again", key=key
+            )
 
-    async def _try_change(
-        self, store: AsyncKeyValueStore, key: str, change: _Change, can: Capabilities
-    ) -> None:
+    async def _try_change(self, store: AsyncKeyValueStore, key: str, change: _Change) -> None:
+        can = store.capabilities
         listed, stat = await self._read(store, key)
         wanted = (listed | change.added) - set(change.dropped)
         old = wanted - change.added

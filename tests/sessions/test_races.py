@@ -38,6 +38,21 @@ def test_of_what_both_changed_the_last_counts(visitor: Visitor) -> None:
     assert visitor.sees() == {"list": [0, 1]}
 
 
+def test_what_nobody_else_changed_stays_the_object_that_was_lent(visitor: Visitor) -> None:
+    """A session that is saved on the way, such as a WebSocket's, goes on with it after a merge."""
+    visitor.set(list=[0], count=0)
+    tab = visitor.another_tab()
+    sessions = visitor.application.sessions
+    with visitor.request() as session:
+        mine = session["list"]
+        mine.append(1)
+        tab.set(count=1)
+        sessions.save(session)
+        assert session["count"] == 1
+        mine.append(2)
+    assert visitor.sees() == {"list": [0, 1, 2], "count": 1}
+
+
 def test_a_reading_request_undoes_nothing(visitor: Visitor) -> None:
     """One that read before and ends after a write leaves that alone."""
     visitor.set(a=1)

@@ -1,9 +1,12 @@
 """Where am I signed in, and sign out everywhere."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
+from kvcore import FilesystemStore, Sessions, StoreDecorator, StoreError
+from kvcore.contract import Fetched
 from kvcore.sessions import SessionInfo
 from tests.sessions.conftest import Maker
 from tests.sessions.visitors import Application, Visitor
@@ -193,6 +196,54 @@ def test_an_id_that_changes_again_and_again_during_revoking(application: Applica
     application.sessions.revoke_user("7")
     assert visitor.sees() == {}
     assert application.sessions.sessions_for("7") == []
+
+
+def test_a_session_that_cannot_be_listed_is_not_given_out(make: Maker) -> None:
+    """Or who revokes all sessions of the user would miss it; the log-in may be tried again."""
+    application = make(merge_tries=3)
+    visitor = login(application, "7")
+    [key] = application.store.keys("session-user-")
+
+    def others() -> None:
+        there = application.store._inner.get(key)
+        application.store._inner.put(key, there + b" ")
+
+    application.store.before_next("put", lambda: None)  # that of the session itself
+    for _ in range(3):
+        application.store.before_next("put", others)
+    other = Visitor(application)
+    with pytest.raises(StoreError, match="try again"):
+        other.set(_user_id="7")
+    assert other.cookie is None
+    assert "Conflict" in application.told()
+    assert len(application.sessions.sessions_for("7")) == 1
+    other.set(_user_id="7")
+    assert application.sessions.revoke_user("7") == 2
+    assert (visitor.sees(), other.sees()) == ({}, {})
+
+
+def test_sessions_without_time_to_live_are_listed_at_once(tmp_path: Path) -> None:
+    """A store that is far away is asked twice, not once for each session."""
+    asked: list[int] = []
+
+    class Watched(StoreDecorator):
+        def _get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+            there = super()._get_many(keys)
+            asked.append(len(there))
+            return there
+
+        def _fetch(self, key: str) -> Fetched:
+            asked.append(1)
+            return super()._fetch(key)
+
+    sessions = Sessions(Watched(FilesystemStore(tmp_path)), "not-a-secret")
+    for _ in range(5):
+        session = sessions.open(None)
+        session["_user_id"] = "7"
+        sessions.save(session)
+    asked.clear()
+    assert len(sessions.sessions_for("7")) == 5
+    assert asked == [1, 5]
 
 
 def test_logging_out_or_over_takes_it_off_the_list(application: Application) -> None:
