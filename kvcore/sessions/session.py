@@ -237,6 +237,14 @@ class Session(MutableMapping[str, Any]):
         """The value, or the default."""
         return self._lend(self._ready().get(key, default))
 
+    def popitem(self) -> tuple[str, Any]:
+        """The key that was set last, and its value, as of dicts; ``KeyError`` if there is none."""
+        content = self._ready()
+        if not content:
+            raise KeyError("the session is empty")
+        key = next(reversed(content))
+        return key, self.pop(key)
+
     def copy(self) -> dict[str, Any]:
         """The content as a dict of its own."""
         return dict(self.items())

@@ -139,12 +139,14 @@ def test_it_is_a_dict_to_its_users(visitor: Visitor) -> None:
     with visitor.request() as session:
         assert session.pop("a") == 1
         del session["b"]
-        session.popitem()
-    assert len(visitor.sees()) == 1
+        assert session.popitem() == ("d", 4)
+    assert visitor.sees() == {"c": 3}
     with visitor.request() as session:
         with pytest.raises(KeyError):
             session["a"]
         session.clear()
+        with pytest.raises(KeyError):
+            session.popitem()
     assert visitor.saved.ended
     assert visitor.cookie is None
     assert visitor.application.store.keys() == []
