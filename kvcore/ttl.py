@@ -27,6 +27,8 @@ def check_ttl(ttl_secs: TtlSecs) -> None:
         ...
     ValueError: ttl_secs is a finite number of seconds > 0, FOREVER, NOT_SET or None, not 0
     """
+    if type(ttl_secs) is float and 0 < ttl_secs < math.inf:
+        return
     if ttl_secs is None or (isinstance(ttl_secs, str) and ttl_secs in {FOREVER, NOT_SET}):
         return
     if isinstance(ttl_secs, int | float) and not isinstance(ttl_secs, bool):
