@@ -170,6 +170,13 @@ class EtagTests(StoreFixtures):
             store.delete("key")
         assert len(etags) == (3 if has_etags else 1)
 
+    def test_an_etag_that_is_told_from_the_bytes_is_theirs(self, store: KeyValueStore) -> None:
+        """Where a store can make one without asking, it is the one that stat tells."""
+        for data in [b"", b"value", bytes(range(256)) * 40]:
+            told = store._etag_of(data)
+            store.put("key", data)
+            assert told is None or told == store.stat("key").etag == store.fetch("key").stat.etag
+
     def test_etags_survive_reopening(self, store: KeyValueStore) -> None:
         """An etag that one handle told is good for a condition through another."""
         store.put("key", b"value")
