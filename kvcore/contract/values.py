@@ -39,7 +39,7 @@ def expiring_in(secs: float) -> datetime | None:
     True
     """
     at = time.time() + secs
-    return None if at > _LAST_SECS else datetime.fromtimestamp(at, UTC)
+    return datetime.fromtimestamp(at, UTC) if 0 <= at <= _LAST_SECS else None
 
 
 class Fingerprint(Protocol):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
+from kvcore.errors import StoreError
 from kvcore.sessions.events import SessionEnded, SessionEvent
 from kvcore.sessions.ids import handle_of
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.records import Record
 from kvcore.sessions.serializing import Serializer
-from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.session import Session
 from kvcore.sessions.shelf import Found, Shelf
 from kvcore.sessions.users import UserSessions, listed_until
 
@@ -72,14 +74,14 @@ class Keeper:
         """A first version, or the next one ``of`` another; ``data`` is the content serialised."""
         policy, now = self.shelf.policy, self.shelf.clock()
         user = policy.user_of(content)
-        created, listed, moved_from = now, 0.0, None
-        if of is not None:
-            moved_from = of.moved_from
-            if user is None or user == of.user:  # else who has just logged in begins a new term
-                created = of.created
+        created, listed = now, 0.0
+        moved_from: tuple[str, ...] = ()
+        if of is not None and (user is None or user == of.user):
+            created = of.created  # else who has just logged in begins a new term
         expires = policy.expires(created, now, idle_secs)
-        if of is not None and user is not None and user == of.user and expires <= of.listed:
-            listed = of.listed
+        if of is not None and user is not None and user == of.user:
+            moved_from = of.moved_from
+            listed = of.listed if expires <= of.listed else 0.0
         if notes:
             notes = {str(name): str(note) for name, note in notes.items()}
         return Record(created, now, expires, data, user, notes, None, listed, moved_from)
@@ -105,13 +107,17 @@ class Keeper:
             record = record._replace(listed=listed_until(record.seen, record.expires))
         await self.shelf.create(store, handle, record)
         if record.user is not None:
-            await self.users.keep(store, record.user, handle, record.listed)
+            try:
+                await self.users.keep(store, record.user, handle, record.listed)
+            except StoreError:
+                with suppress(StoreError):  # nobody has its id, so it is no more than litter
+                    await self.shelf.remove_any(store, handle)
+                raise
         return session_id, Found(handle, record, record.expires)
 
     async def end(self, store: AsyncKeyValueStore, session: Session, found: Found) -> None:
         """End a session that its own request ends."""
         session._stored = None
-        session._destroyed = False
         followers = await self.users.end(store, found)
         for handle in dict.fromkeys([found.handle, *followers]):
             self.tell(SessionEnded(handle))
@@ -125,9 +131,3 @@ class Keeper:
         """A session under this handle is no more, or no more this user's."""
         if found.record.user is not None:
             await self.users.drop(store, found.record.user, {found.handle})
-
-    def adopt(
-        self, session: Session, session_id: str | None, found: Found, content: dict[str, Any]
-    ) -> None:
-        """What a session holds is what lies in the store."""
-        session._settle(Stored.of(session_id, found, content, self.policy), content)

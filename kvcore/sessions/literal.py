@@ -36,7 +36,7 @@ class LiteralSession(Session):
         self._begin()
         self._touched = True
         self._hold(content)
-        self._wanted_id = session_id
+        self._wish(id=session_id)
 
     def become(self, content: dict[str, Any]) -> None:
         """Have this content saved in the place of what it holds."""
@@ -46,4 +46,4 @@ class LiteralSession(Session):
     def clear(self) -> None:
         """Forget everything, as `Session.clear`; the dict that was given out stays as it is."""
         self.become({})
-        self._cleared = True
+        self._wish(cleared=True)

@@ -25,9 +25,11 @@ from kvcore.sessions.events import (
     SessionUnreadable,
 )
 from kvcore.sessions.ids import handle_of
+from kvcore.sessions.notes import Note
+from kvcore.sessions.records import MOVES
 from kvcore.sessions.serializing import Serializer
-from kvcore.sessions.session import Session, Stored
-from kvcore.sessions.shelf import Note, Shelf
+from kvcore.sessions.session import Session, Stored, watched_in
+from kvcore.sessions.shelf import Shelf
 
 _REMEMBERED = 1024  # ids that were asked for of late
 
@@ -38,8 +40,8 @@ class Asked(NamedTuple):
     key: str
     id: str
     handle: str
-    moved: bool = False
-    """Whether the id led here by way of another session."""
+    moves: int = 0
+    """By way of how many other sessions the id led here."""
     note: Note | None = None
     """With one, a ``get`` tells enough; else it is to be a ``fetch``."""
 
@@ -81,8 +83,8 @@ class Loading:
             session._begin()
             return None
         if (moved_to := found.record.moved_to) is not None:
-            if not asked.moved:
-                return Asked(self._shelf.key(moved_to), asked.id, moved_to, moved=True)
+            if asked.moves < MOVES:
+                return Asked(self._shelf.key(moved_to), asked.id, moved_to, asked.moves + 1)
             session._begin()
             return None
         try:
@@ -91,9 +93,8 @@ class Loading:
             self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
             session._begin()
         else:
-            stored = Stored.of(
-                None if asked.moved else asked.id, found, content, self._shelf.policy
-            )
+            watched = watched_in(content, self._shelf.policy)
+            stored = Stored(None if asked.moves else asked.id, found, watched)
             session._adopt(stored, content)
         return None
 

@@ -17,7 +17,11 @@ from typing import Any, NamedTuple
 
 from kvcore.sessions.ids import is_handle
 
+MOVES = 8
+"""How often a session is followed that gets another id again and again."""
+
 _FIRST_LINE = b"kvcore-session 1\n"
+_TRACE_CHARS = 16  # of a hash: enough to tell one among a user's sessions
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -39,8 +43,18 @@ class Record(NamedTuple):
     """The handle of the session that took the place of this one."""
     listed: float = 0.0
     """Until when the list of its user's sessions names it at least."""
-    moved_from: str | None = None
-    """The handle of the session that this one took the place of: who ends that one, ends this."""
+    moved_from: tuple[str, ...] = ()
+    """How the handles begin of the sessions that this one took the place of, the last few: who
+    ends one of them, ends this."""
+
+    def following(self, handle: str) -> Record:
+        """The same, in the place of the session that has this handle."""
+        trace = (*self.moved_from, handle[:_TRACE_CHARS])
+        return self._replace(moved_from=trace[-MOVES:])
+
+    def follows(self, handle: str) -> bool:
+        """Whether it took the place of the session that has, or had, this handle."""
+        return handle[:_TRACE_CHARS] in self.moved_from
 
     def encode(self) -> bytes:
         """The bytes that are stored."""
@@ -53,7 +67,7 @@ class Record(NamedTuple):
             rest["moved_to"] = self.moved_to
         if self.listed:
             rest["listed"] = self.listed
-        if self.moved_from is not None:
+        if self.moved_from:
             rest["moved_from"] = self.moved_from
         facts = _encode(rest).encode() if rest else b"{}"
         times = self.created, self.seen, self.expires
@@ -89,7 +103,7 @@ class Record(NamedTuple):
                 notes={str(key): str(note) for key, note in facts.get("notes", {}).items()},
                 moved_to=_handle(facts.get("moved_to")),
                 listed=float(facts.get("listed", 0.0)),
-                moved_from=_handle(facts.get("moved_from")),
+                moved_from=tuple(map(str, facts.get("moved_from", ()))),
             )
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("the facts of this session are not readable") from error

@@ -13,7 +13,7 @@ from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Capabilities
 from kvcore.sessions.events import SessionCreated
 from kvcore.sessions.keeping import TOUCHED, UNTOUCHED, Keeper, Saved
-from kvcore.sessions.session import Session
+from kvcore.sessions.session import Session, Stored, watched_in
 from kvcore.sessions.shelf import Found
 from kvcore.sessions.updating import Update
 
@@ -38,7 +38,7 @@ class Saving:
             if content or session.literal:
                 return Creation(self._keeper, session, content, idle_secs)
             return TOUCHED
-        if session._destroyed:
+        if session._wishes.destroyed:
             return Creation(self._keeper, session, content, idle_secs, stored.found)
         if session._changeable or self._keeper.put_off_until(stored.found, idle_secs) is not None:
             return Update(self._keeper, session, stored, content, idle_secs, can)
@@ -61,6 +61,7 @@ class Creation:
         self._content = content
         self._idle_secs = idle_secs
         self._destroyed = destroyed
+        self._wishes = session._wishes
 
     async def run(self, store: AsyncKeyValueStore) -> Saved:
         """End the old one, begin the new one."""
@@ -68,11 +69,13 @@ class Creation:
         if self._destroyed is not None:
             await keeper.end(store, session, self._destroyed)
             if not content:
+                session._fulfil(self._wishes)
                 return Saved(touched=True, ended=True)
         session._check_not_sealed()
         data = keeper.serializer.dumps(content)
+        watched = watched_in(content, keeper.policy)
         record = keeper.record(content, data, session._notes, self._idle_secs)
-        session_id, found = await keeper.store_new(store, record, session._wanted_id)
-        keeper.adopt(session, session_id, found, content)
+        session_id, found = await keeper.store_new(store, record, self._wishes.id)
+        session._settle(Stored(session_id, found, watched), content, self._wishes)
         keeper.tell(SessionCreated(found.handle))
         return Saved(touched=True, id=session_id, issued=True)

@@ -21,16 +21,28 @@ class Stored(NamedTuple):
     """What the cookie carries; ``None`` if it led here from before: another is on its way."""
     found: Found
     watched: dict[str, object] | None = None
-    """What `SessionPolicy.watched` said; ``None`` if that may change without a trace."""
+    """What `watched_in` said of the stored content."""
 
-    @classmethod
-    def of(
-        cls, session_id: str | None, found: Found, content: dict[str, Any], policy: SessionPolicy
-    ) -> Self:
-        """With what is watched in the content."""
-        watched = policy.watched(content)
-        is_fixed = not watched or _UNCHANGING.issuperset(map(type, watched.values()))
-        return cls(session_id, found, watched if is_fixed else None)
+
+def watched_in(content: dict[str, Any], policy: SessionPolicy) -> dict[str, object] | None:
+    """`SessionPolicy.watched`; ``None`` if it may change without a trace, as a list does."""
+    watched = policy.watched(content)
+    is_fixed = not watched or _UNCHANGING.issuperset(map(type, watched.values()))
+    return watched if is_fixed else None
+
+
+class Wishes(NamedTuple):
+    """What is to become of a session beside its content, once it is saved."""
+
+    cleared: bool = False
+    destroyed: bool = False
+    regenerate: bool = False
+    grace_secs: float = 0.0
+    id: str | None = None
+    """That of a new session; by default one that nobody can guess."""
+
+
+_NO_WISHES = Wishes()
 
 
 class Session(MutableMapping[str, Any]):
@@ -52,11 +64,7 @@ class Session(MutableMapping[str, Any]):
     _changeable = False  # whether something may have changed since it was loaded
     _lent = False  # whether it may change without our knowledge
     _unsaved = False  # whether something was set since a save began
-    _cleared = False
-    _destroyed = False
-    _regenerate = False
-    _grace_secs = 0.0
-    _wanted_id: str | None = None
+    _wishes = _NO_WISHES
     _failure: StoreError | None = None
     _sealed = False
 
@@ -83,11 +91,17 @@ class Session(MutableMapping[str, Any]):
         self._stored = stored
         self._notes = stored.found.record.notes.copy()
 
-    def _settle(self, stored: Stored, content: dict[str, Any]) -> None:
-        """All that was wanted has been saved, as this."""
+    def _settle(self, stored: Stored, content: dict[str, Any], wishes: Wishes) -> None:
+        """These wishes are fulfilled, and what was saved is this."""
         self._adopt(stored, content)
-        self._cleared = self._destroyed = self._regenerate = False
-        self._wanted_id = None
+        self._fulfil(wishes)
+
+    def _fulfil(self, wishes: Wishes) -> None:
+        if self._wishes is wishes:  # else more was wished for while they were
+            self._wishes = _NO_WISHES
+
+    def _wish(self, **wishes: Any) -> None:  # the fields of `Wishes`
+        self._wishes = self._wishes._replace(**wishes)
 
     def _ready(self) -> dict[str, Any]:
         self._touched = True
@@ -185,7 +199,7 @@ class Session(MutableMapping[str, Any]):
     def clear(self) -> None:
         """Forget everything, also what other requests are writing at this moment."""
         self._writable().clear()
-        self._cleared = True
+        self._wish(cleared=True)
 
     def destroy(self) -> None:
         """End the session: its id is dead, and so is whatever other requests write to it.
@@ -194,7 +208,7 @@ class Session(MutableMapping[str, Any]):
         """
         self.clear()
         self._notes = {}
-        self._destroyed = True
+        self._wish(destroyed=True)
 
     def regenerate(self, *, grace_secs: float = 0.0) -> None:
         """Go on under another id; the old one is dead as soon as the new one is saved.
@@ -204,8 +218,7 @@ class Session(MutableMapping[str, Any]):
         """
         self._writable()
         self._check_not_sealed()
-        self._regenerate = True
-        self._grace_secs = grace_secs
+        self._wish(regenerate=True, grace_secs=grace_secs)
 
     # The mapping
 
@@ -248,6 +261,15 @@ class Session(MutableMapping[str, Any]):
     def copy(self) -> dict[str, Any]:
         """The content as a dict of its own."""
         return dict(self.items())
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._ready())
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self, **other}
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self}
 
     def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)

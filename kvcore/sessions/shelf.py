@@ -6,19 +6,18 @@ which another request may write: see `Sessions.merges` and `Sessions.stays_ended
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Capabilities, Stat
-from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge
+from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge, VerificationError
 from kvcore.sessions.events import SessionEvent, SessionExpired, SessionUnreadable
+from kvcore.sessions.notes import Note, Notes
 from kvcore.sessions.policy import SessionPolicy
-from kvcore.sessions.records import Record
-
-_NOTED = 1024  # sessions whose end is known
+from kvcore.sessions.records import MOVES, Record
 
 
 class Found(NamedTuple):
@@ -34,16 +33,6 @@ class Found(NamedTuple):
     """Whether the store tells when it expires; then it is put off by a ``touch``."""
     data: bytes | None = None
     """The stored bytes, where their etag can be told from them."""
-
-
-class Note(NamedTuple):
-    """What a store told of a session's life."""
-
-    seen: float
-    """The version that it was told of: when that was written."""
-    ends: float
-    due: float
-    """When it is to be put off, if it is used then."""
 
 
 class Write(NamedTuple):
@@ -82,7 +71,7 @@ class Shelf:
         self.tell = tell
         self._etag_of = etag_of
         self._tells_etags = etag_of(b"") is not None
-        self._notes: dict[str, Note] = {}
+        self._notes = Notes()
 
     def key(self, handle: str) -> str:
         """The key in the store."""
@@ -94,19 +83,16 @@ class Shelf:
         Who has it asks for the bytes alone: to tell the rest of a value's life, too, costs some
         stores a third more.
         """
-        note = self._notes.get(handle)
-        return note if note is not None and self.clock() < note.due else None
+        return self._notes.find(handle, self.clock())
 
-    def _take_note(self, found: Found) -> Found:
-        """Of a session whose end the store has told."""
+    def take_note(self, found: Found) -> None:
+        """Remember when a session ends, as the store tells it, or was told."""
         if self._tells_etags and found.expires_in_store:
+            idle_secs, slack_secs = self.policy.idle_secs, self.policy.slack_secs(None)
             is_last = found.expires >= self.policy.latest(found.record.created)
-            slack_secs = self.policy.slack_secs(None)
-            due = math.inf if is_last else found.expires - self.policy.idle_secs + slack_secs
-            if len(self._notes) >= _NOTED:
-                self._notes.clear()
-            self._notes[found.handle] = Note(found.record.seen, found.expires, due)
-        return found
+            used = self.clock() if is_last else found.expires - idle_secs
+            note = Note(found.record.seen, found.expires, used + slack_secs)
+            self._notes.take(found.handle, note)
 
     async def find(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
         """The session; ``None`` if it is over, not there, or not readable."""
@@ -114,10 +100,13 @@ class Shelf:
             return await self.fetch(store, handle)
         except KeyNotFound:
             return None
+        except VerificationError:
+            self.tell(SessionUnreadable(handle, "its signature in the store"))
+            return None
 
     async def fetch(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
         """As ``find``, but `KeyNotFound` if there is nothing. One that moved is followed."""
-        for _ in range(2):  # one that moved again in that moment is taken for over
+        for _ in range(MOVES):
             found = self.read(handle, *await store.fetch(self.key(handle)))
             if found is None or found.record.moved_to is None:
                 return found
@@ -126,13 +115,16 @@ class Shelf:
 
     async def find_all(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> list[Found]:
         """Those of the sessions that are there, and not over; one that moved is not followed."""
-        if store.capabilities.ttl:  # only a fetch tells when a value ends
-            asked = [await self.find(store, handle) for handle in handles]
-            return [found for found in asked if found is not None and found.handle in handles]
-        there = await store.get_many(map(self.key, handles))
+        there = None
+        if not store.capabilities.ttl:  # else only a fetch tells when a value ends
+            with suppress(VerificationError):  # of one, which one by one does no harm
+                there = await store.get_many(map(self.key, handles))
+        if there is None:
+            found = [await self.find(store, handle) for handle in handles]
+            return [one for one in found if one is not None and one.handle in handles]
         data = {handle: there.get(self.key(handle)) for handle in handles}
         read = [self.read(handle, got, None) for handle, got in data.items() if got is not None]
-        return [found for found in read if found is not None]
+        return [one for one in read if one is not None]
 
     def read(
         self, handle: str, data: bytes, stat: Stat | None, note: Note | None = None
@@ -155,11 +147,18 @@ class Shelf:
         # One that was over when it was written may be there for a moment, where values expire.
         if expires <= record.seen or self.policy.latest(record.created) <= now:
             return None
-        in_store = note is not None
+        kept = data if self._tells_etags else None
         if note is not None:
-            if note.seen == record.seen:  # else it was written after that
+            if note.seen == record.seen:
                 expires = note.ends
-        elif stat is not None:
+            else:
+                self._notes.drop(handle)  # it was written since
+            # The store has it, so it lives, whatever our clock says.
+            if record.moved_to is not None and record.expires <= now:
+                return None
+            return Found(handle, record, expires, None, expires_in_store=True, data=kept)
+        in_store = False
+        if stat is not None:
             etag = stat.etag
             if stat.expires is not None:
                 in_store = True
@@ -168,12 +167,16 @@ class Shelf:
                 expires = told if record.moved_to is None else min(told, expires)
         if expires <= now:
             return None
-        found = Found(handle, record, expires, etag, in_store, data if self._tells_etags else None)
-        return found if note is not None else self._take_note(found)
+        found = Found(handle, record, expires, etag, in_store, kept)
+        self.take_note(found)
+        return found
 
     async def over(self, store: AsyncKeyValueStore, handles: AbstractSet[str]) -> set[str]:
         """Those of the sessions that are not there any more, or over."""
-        there = await store.get_many(map(self.key, handles))
+        try:
+            there = await store.get_many(map(self.key, handles))
+        except VerificationError:  # of one of them
+            return {handle for handle in handles if not await store.contains(self.key(handle))}
         return {handle for handle in handles if self._is_past(there.get(self.key(handle)), store)}
 
     def _is_past(self, data: bytes | None, store: AsyncKeyValueStore) -> bool:
@@ -278,7 +281,7 @@ class Shelf:
                 await store.touch(self.key(found.handle), max(expires - self.clock(), 0.001))
             except KeyNotFound:
                 return False  # it was ended meanwhile, and stays so
-            self._take_note(found._replace(expires=expires))
+            self.take_note(found._replace(expires=expires))
             return True
         record = found.record._replace(expires=expires, seen=self.clock())
         try:

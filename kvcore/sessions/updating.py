@@ -20,13 +20,11 @@ from kvcore.sessions.events import (
 from kvcore.sessions.keeping import TOUCHED, Keeper, Saved
 from kvcore.sessions.merging import changes, merge
 from kvcore.sessions.records import Record
-from kvcore.sessions.session import Session, Stored
+from kvcore.sessions.session import Session, Stored, watched_in
 from kvcore.sessions.shelf import Changed, Found, Write
 from kvcore.sessions.users import listed_until
 
-_Way: TypeAlias = Callable[
-    [AsyncKeyValueStore, PreconditionFailed | None], Coroutine[Any, Any, Saved]
-]
+_Way: TypeAlias = Callable[[AsyncKeyValueStore], Coroutine[Any, Any, Saved]]
 
 
 class Update:
@@ -50,19 +48,22 @@ class Update:
         self._stored = stored
         self._mine = content
         self._idle_secs = idle_secs
+        # As it is now: while the store is waited for, another task may change it.
+        self._wishes = session._wishes
         self._data = keeper.serializer.dumps(content)
+        self._watched = watched_in(content, keeper.policy)
         self._hands_changed = False
         self._way = self._decided(can)
 
     def _decided(self, can: Capabilities) -> _Way:
-        session, old = self._session, self._stored.found
-        asked = session.literal or session._regenerate
+        session, wishes, old = self._session, self._wishes, self._stored.found
+        asked = session.literal or wishes.regenerate
         if self._data == old.record.content and not asked and session._notes == old.record.notes:
             return self._put_off
         if not self._kept(self._mine):
-            return self._end if session._cleared else self._swap
+            return self._end if wishes.cleared else self._swap
         self._hands_changed = self._changes_hands()
-        if self._hands_changed or session._regenerate:
+        if self._hands_changed or wishes.regenerate:
             return self._rotate
         self._record = record = self._next(self._mine, old.record)
         if record.user == old.record.user and (record.user is None or record.listed):
@@ -71,10 +72,10 @@ class Update:
 
     def _changes_hands(self) -> bool:
         """Whether another is logged in, or again: somebody may know the id from before."""
-        policy, before = self._shelf.policy, self._stored.watched
+        before, now, policy = self._stored.watched, self._watched, self._shelf.policy
         if before is None:
             before = policy.watched(self._base)
-        return before != policy.watched(self._mine)
+        return before != (policy.watched(self._mine) if now is None else now)
 
     @cached_property
     def _base(self) -> dict[str, Any]:
@@ -84,18 +85,13 @@ class Update:
 
     def written(self) -> Saved:
         """What is saved once ``write`` was put."""
-        stored, record = self._stored, self._record
-        old = stored.found
-        found = Found(old.handle, record, record.expires, None, old.expires_in_store)
-        # What is watched is as it was, or it were under another id by now.
-        self._session._settle(Stored(stored.id, found, stored.watched), self._mine)
-        return Saved(touched=True, id=stored.id, renewed=True)
+        return self._settled(self._stored.found, self._record, self._mine)
 
     def run(
         self, store: AsyncKeyValueStore, met: PreconditionFailed | None = None
     ) -> Coroutine[Any, Any, Saved]:
         """Do all that it takes; ``met`` is what ``write`` met, if that was tried."""
-        return self._way(store, met)
+        return self._way(store) if met is None else self._swap_after(store, met)
 
     def _next(self, content: dict[str, Any], of: Record) -> Record:
         """The next version; the notes of others stay, unless I changed them."""
@@ -109,7 +105,7 @@ class Update:
         return bool(content) or self._session.literal
 
     def _merged(self, current: Found) -> dict[str, Any]:
-        if self._session._cleared:
+        if self._wishes.cleared:
             return self._mine
         try:
             theirs = self._keeper.serializer.loads(current.record.content)
@@ -126,11 +122,12 @@ class Update:
             await self._keeper.end_followers(store, old)
         self._keeper.tell(SessionLost(old.handle))
         self._session._begin()
+        self._session._fulfil(self._wishes)
         return Saved(touched=True)
 
     # Only read
 
-    async def _put_off(self, store: AsyncKeyValueStore, met: PreconditionFailed | None) -> Saved:
+    async def _put_off(self, store: AsyncKeyValueStore) -> Saved:
         stored, keeper = self._stored, self._keeper
         found = stored.found
         expires = keeper.put_off_until(found, self._idle_secs)
@@ -152,27 +149,37 @@ class Update:
 
     # Emptied
 
-    async def _end(self, store: AsyncKeyValueStore, met: PreconditionFailed | None) -> Saved:
+    async def _end(self, store: AsyncKeyValueStore) -> Saved:
         await self._keeper.end(store, self._session, self._stored.found)
+        self._session._fulfil(self._wishes)
         return Saved(touched=True, ended=True)
 
     # Changed
 
-    async def _swap(self, store: AsyncKeyValueStore, met: PreconditionFailed | None) -> Saved:
+    async def _swap(self, store: AsyncKeyValueStore) -> Saved:
         """Put my changes into the session, whatever others put there meanwhile."""
-        if self.write is not None and met is None:
+        if self.write is not None:
             try:
                 await self.write.put_to(store)
             except PreconditionFailed as error:
-                met = error
-            else:
-                return self.written()
-        found, content = self._stored.found, self._mine
+                return await self._swap_after(store, error)
+            return self.written()
         tries = self._shelf.policy.merge_tries
+        return await self._swap_onto(store, self._stored.found, self._mine, tries)
+
+    async def _swap_after(self, store: AsyncKeyValueStore, met: PreconditionFailed) -> Saved:
+        """The same, after ``write`` met what another put there."""
         try:
-            if met is not None:
-                found, content = self._onto(await self._shelf.current(store, found.handle, met))
-                tries -= 1
+            current = await self._shelf.current(store, self._stored.found.handle, met)
+            found, content = self._onto(current)
+        except Changed:
+            return await self._lost(store)
+        return await self._swap_onto(store, found, content, self._shelf.policy.merge_tries - 1)
+
+    async def _swap_onto(
+        self, store: AsyncKeyValueStore, found: Found, content: dict[str, Any], tries: int
+    ) -> Saved:
+        try:
             for _ in range(tries):
                 try:
                     return await self._try_swap(store, found, content)
@@ -183,7 +190,7 @@ class Update:
             await self._shelf.overwrite(store, found.handle, record)
         except Changed:
             return await self._lost(store)
-        return await self._adopt_delisted(store, found, record, content)
+        return await self._settled_delisted(store, found, record, content)
 
     def _onto(self, current: Found | None) -> tuple[Found, dict[str, Any]]:
         """What is there now, with my changes; `Changed` if there is nothing."""
@@ -198,11 +205,12 @@ class Update:
             await self._shelf.remove(store, found)
             await self._keeper.delist(store, found)
             self._session._stored = None
+            self._session._fulfil(self._wishes)
             self._keeper.tell(SessionEnded(found.handle))
             return Saved(touched=True, ended=True)
         record = await self._next_listed(store, found, content)
         await self._shelf.replace(store, found, record)
-        return await self._adopt_delisted(store, found, record, content)
+        return await self._settled_delisted(store, found, record, content)
 
     async def _next_listed(
         self, store: AsyncKeyValueStore, found: Found, content: dict[str, Any]
@@ -210,27 +218,44 @@ class Update:
         record = self._next(content, found.record)
         return await self._keeper.listed(store, found.handle, record)
 
-    async def _adopt_delisted(
+    async def _settled_delisted(
         self, store: AsyncKeyValueStore, found: Found, record: Record, content: dict[str, Any]
     ) -> Saved:
         if found.record.user != record.user:
             await self._keeper.delist(store, found)
-        return self._adopt(found, record, content)
+        return self._settled(found, record, content)
 
-    def _adopt(self, found: Found, record: Record, content: dict[str, Any]) -> Saved:
+    def _settled(self, found: Found, record: Record, content: dict[str, Any]) -> Saved:
         stored = self._stored
         session_id = stored.id if found.handle == stored.found.handle else None  # None: it moved
         found = Found(found.handle, record, record.expires, None, found.expires_in_store)
-        self._keeper.adopt(self._session, session_id, found, content)
+        self._shelf.take_note(found)
+        self._settle(session_id, found, content)
         return Saved(touched=True, id=session_id, renewed=True)
+
+    def _settle(self, session_id: str | None, found: Found, content: dict[str, Any]) -> None:
+        """What was saved is what the session holds, with what was changed there meanwhile."""
+        watched = self._watched
+        if content is not self._mine:  # merged
+            watched = watched_in(content, self._keeper.policy)
+            content = self._with_what_came_late(content)
+        self._session._settle(Stored(session_id, found, watched), content, self._wishes)
+
+    def _with_what_came_late(self, merged: dict[str, Any]) -> dict[str, Any]:
+        """What was saved, and what another task of this request has changed meanwhile."""
+        if self._session._wishes.cleared and not self._wishes.cleared:
+            return self._mine
+        serializer = self._keeper.serializer
+        late, gone = changes(serializer.loads(self._data), self._mine, serializer)
+        return {key: value for key, value in merged.items() if key not in gone} | late
 
     # Under another id
 
-    async def _rotate(self, store: AsyncKeyValueStore, met: PreconditionFailed | None) -> Saved:
+    async def _rotate(self, store: AsyncKeyValueStore) -> Saved:
         """Save under a new id, then let the old one die; if it is dead, so is the new one."""
         self._session._check_not_sealed()
         keeper, old = self._keeper, self._stored.found
-        record = self._next(self._mine, old.record)._replace(moved_from=old.handle)
+        record = self._next(self._mine, old.record).following(old.handle)
         session_id, new = await keeper.store_new(store, record)
         try:
             record, content = await self._replace_old(store, new)
@@ -240,7 +265,7 @@ class Update:
             return await self._lost(store)
         await keeper.delist(store, old)
         new = new._replace(record=record, expires=record.expires)
-        keeper.adopt(self._session, session_id, new, content)
+        self._settle(session_id, new, content)
         keeper.tell(SessionRotated(new.handle, old.handle))
         return Saved(touched=True, id=session_id, issued=True)
 
@@ -277,7 +302,7 @@ class Update:
         return record, content
 
     async def _let_die(self, store: AsyncKeyValueStore, old: Found, new_handle: str) -> None:
-        grace_secs = 0.0 if self._hands_changed else self._session._grace_secs
+        grace_secs = 0.0 if self._hands_changed else self._wishes.grace_secs
         if grace_secs <= 0:
             await self._shelf.remove(store, old)
             return

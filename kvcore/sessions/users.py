@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Stat
-from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError
+from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError, VerificationError
 from kvcore.sessions.events import SessionConflict, SessionRevoked, SessionUnreadable
 from kvcore.sessions.shelf import Found, Shelf
 
@@ -92,7 +92,7 @@ class UserSessions:
         """The same, for a session of which only the handle is known."""
         ended: list[str] = []
         for found in await self._shelf.find_all(store, await self.handles(store, user)):
-            if (found.record.user, found.record.moved_from) == (user, handle):
+            if found.record.user == user and found.record.follows(handle):
                 ended += await self.end(store, found)
         return ended
 
@@ -172,6 +172,9 @@ class UserSessions:
             data, stat = await store.fetch(key)
         except KeyNotFound:
             return set(), None
+        except VerificationError as error:
+            self._shelf.tell(SessionUnreadable(None, f"the list of a user's sessions: {error}"))
+            return set(), await store.stat(key)
         try:
             if not data.startswith(_FIRST_LINE):
                 raise ValueError("this is no list of a version that is known here")

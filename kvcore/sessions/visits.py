@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self, TypeAlias, get_args
 
@@ -55,12 +55,6 @@ class VisitSession(Session, dict[str, Any]):  # type: ignore[misc]  # what Sessi
         """Forget everything, also what other requests are writing at this moment."""
         super().clear()
         dict.clear(self)
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:  # type: ignore[override]
-        return {**self, **other}
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:  # type: ignore[override]
-        return {**other, **self}
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
         return dict, (self.copy(),)  # a copy of it, deep or shallow, is its content

@@ -124,6 +124,51 @@ def test_what_is_set_during_a_save_is_not_forgotten() -> None:
     assert asyncio.run(main()) == {"a": 1, "b": 1, "c": 1}
 
 
+@pytest.mark.parametrize("wish", ["regenerate", "destroy", "clear", "set", "log in"])
+def test_what_is_wished_during_a_merge_is_not_forgotten(wish: str) -> None:
+    """Another request wrote meanwhile, and a task of this one goes on while that is merged."""
+    puts: list[asyncio.Event] = []
+
+    class Slow(InlineStore):
+        async def put(self, *args: Any, **options: Any) -> str:
+            if puts:
+                puts.pop().set()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            return await super().put(*args, **options)
+
+    async def main() -> None:
+        visits = Visits(Slow(DictStore()), SECRET, mode="eager")
+        session = visits.open(None)
+        session["a"] = 1
+        cookie = session.cookie_for(await session.save())
+        session = await visits.open(cookie).load()
+        tab = await visits.open(cookie).load()
+        tab["theirs"] = 1
+        await tab.save()
+        session["mine"] = 1
+        handle = session.handle
+        merging = asyncio.Event()
+        puts.extend([merging, asyncio.Event()])
+        saving = asyncio.create_task(session.save())
+        await merging.wait()
+        if wish in ("regenerate", "destroy", "clear"):
+            getattr(session, wish)()
+        else:
+            session["late" if wish == "set" else "_user_id"] = "7"
+        await saving
+        saved = await session.save()
+        found = dict(await visits.open(cookie).load())
+        if wish == "set":
+            assert found == {"a": 1, "theirs": 1, "mine": 1, "late": "7"}
+        else:
+            assert found == {}
+            assert saved.ended == (wish in ("destroy", "clear"))
+            assert session.handle != handle
+
+    asyncio.run(main())
+
+
 def test_both_worlds_share_their_sessions() -> None:
     """What one application writes synchronously, another one awaits."""
     application = Application(DictStore())

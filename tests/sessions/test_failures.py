@@ -2,12 +2,14 @@
 
 import logging
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kvcore import (
     DictStore,
+    FilesystemStore,
     HMACDecorator,
     InvalidKey,
     KeyExists,
@@ -105,6 +107,35 @@ def test_a_value_that_was_tampered_with() -> None:
     visitor.set(a=1)
     [key] = inner.keys()
     inner.put(key, inner.get(key)[:-1] + b"x")
+    assert visitor.sees() == {}
+    assert "Unreadable" in application.told()
+
+
+@pytest.mark.parametrize("ttl", [True, False])
+@pytest.mark.parametrize("tampered", ["a session", "the list", "the secret"])
+def test_tampered_values_stop_nobody(tmp_path: Path, tampered: str, ttl: bool) -> None:
+    """Log-ins, lists and pruning go on, also of a user with many sessions."""
+    inner = DictStore() if ttl else FilesystemStore(tmp_path)
+    application = Application(HMACDecorator("another secret", inner))
+    for _ in range(20):
+        Visitor(application).set(_user_id="7")
+    sessions = application.sessions
+    assert len(sessions.sessions_for("7")) == 20
+    if tampered == "the secret":
+        application = Application(HMACDecorator("a new secret", inner))
+        sessions = application.sessions
+    else:
+        prefix = "session-user-" if tampered == "the list" else "session-"
+        key = min(key for key in inner.keys(prefix) if tampered == "the list" or "user" not in key)
+        inner.put(key, inner.get(key)[:-1] + b"x")
+    visitor = Visitor(application)
+    visitor.set(_user_id="7")
+    assert visitor.sees() == {"_user_id": "7"}
+    listed = len(sessions.sessions_for("7"))
+    assert listed == (20 if tampered == "a session" else 1)
+    sessions.prune()
+    assert len(sessions.list_sessions()) == {"a session": 20, "the list": 21}.get(tampered, 1)
+    assert sessions.revoke_user("7") >= listed
     assert visitor.sees() == {}
     assert "Unreadable" in application.told()
 

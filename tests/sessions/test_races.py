@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from kvcore import DictStore
 from kvcore.sessions import SessionConflict, TaggedJSON, merge
+from tests.sessions.conftest import Maker
 from tests.sessions.visitors import Application, Visitor
 from tests.soak import count
 
@@ -107,18 +109,60 @@ def test_a_log_out_ends_what_moved_meanwhile(visitor: Visitor, end: str, grace_s
     assert visitor.application.sessions.sessions_for("7") == []
 
 
-def test_a_log_out_follows_a_session_that_moved_twice(visitor: Visitor) -> None:
-    """As ``clear`` after another request changed the id, and was logged in again."""
+@pytest.mark.parametrize("grace_secs", [0, 30])
+@pytest.mark.parametrize("end", ["destroy", "clear", "revoke"])
+@pytest.mark.parametrize("moves", [2, 4])
+def test_a_log_out_follows_a_session_that_moved_again(
+    visitor: Visitor, end: str, moves: int, grace_secs: int
+) -> None:
+    """Several requests change the id, and write, while one that read it before logs out."""
+    sessions = visitor.application.sessions
+    visitor.set(_user_id="7")
+    tab = visitor.another_tab()
+    with tab.request() as session:
+        handle = session.handle
+        assert handle is not None
+        for number in range(moves):
+            with visitor.request() as other:
+                other.regenerate(grace_secs=grace_secs)
+            visitor.set(cart=number)
+        if end == "revoke":
+            assert sessions.revoke(handle, user="7")
+        else:
+            getattr(session, end)()
+    assert visitor.sees() == {}
+    assert sessions.sessions_for("7") == []
+
+
+def test_a_log_out_ends_no_later_log_in(make: Maker) -> None:
+    """Of the same user, after the session was theirs no more; also if ids do not follow users."""
+    visitor = Visitor(make(watch=()))
     visitor.set(_user_id="7")
     tab = visitor.another_tab()
     with tab.request() as session:
         assert session["_user_id"] == "7"
         with visitor.request() as other:
             other.regenerate()
-        with visitor.request() as other:
-            other["cart"] = ["tea"]  # the next version still tells where it came from
-        session.clear()
-    assert visitor.sees() == {}
+            other["_user_id"] = "8"
+        visitor.set(_user_id="7")
+        session.destroy()
+    assert visitor.sees() == {"_user_id": "7"}
+
+
+def test_a_grace_holds_for_requests_that_all_change_the_id(visitor: Visitor) -> None:
+    """Each has read it under the first id; whichever cookie comes last opens the session."""
+    visitor.set(a=1)
+    tabs = [visitor.another_tab() for _ in range(4)]
+    with ExitStack() as requests:
+        for number, tab in enumerate(tabs):
+            session = requests.enter_context(tab.request())
+            session[f"b{number}"] = number
+            session.regenerate(grace_secs=30)
+    everything = {"a": 1, "b0": 0, "b1": 1, "b2": 2, "b3": 3}
+    for tab in (visitor, *tabs):
+        assert tab.sees() == everything
+    visitor.application.clock.advance(31)
+    assert [tab.sees() for tab in tabs].count(everything) == 1
 
 
 def test_a_logout_wins_over_a_write_that_came_before(visitor: Visitor) -> None:

@@ -2,7 +2,10 @@
 
 import pytest
 
+from kvcore import store_from_url
 from kvcore.sessions import SessionPolicy
+from kvcore.testing import Clock
+from tests.redis_servers import RedisServer
 from tests.sessions.conftest import Maker
 from tests.sessions.visitors import Application, Visitor
 
@@ -114,6 +117,24 @@ def test_what_is_remembered_of_a_session_is_of_that_version(make: Maker) -> None
     with Visitor(other, visitor.cookie).request() as session:
         session.destroy()
     assert visitor.sees() == {}
+
+
+@pytest.mark.parametrize("ahead_secs", [-2000, 2000])
+def test_what_is_remembered_ends_no_session_that_lives(
+    empty_valkey: RedisServer, ahead_secs: int
+) -> None:
+    """Another host wrote it, whose clock differs, or which gives less time and puts it off."""
+    with store_from_url(empty_valkey.url()) as store:
+        one = Application(store, Clock(), idle_secs=1000)
+        other = Application(store, Clock(ahead_secs), idle_secs=1000)
+        for first, second in ((one, other), (other, one)):
+            visitor = Visitor(first)
+            visitor.set(a=1)
+            assert visitor.sees() == {"a": 1}
+            Visitor(second, visitor.cookie).set(a=2)
+            for _ in range(2):
+                assert visitor.sees() == {"a": 2}
+        assert "Expired" not in one.told() + other.told()
 
 
 def test_putting_off_undoes_nothing(visitor: Visitor) -> None:

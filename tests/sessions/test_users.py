@@ -217,6 +217,7 @@ def test_a_session_that_cannot_be_listed_is_not_given_out(make: Maker) -> None:
     assert other.cookie is None
     assert "Conflict" in application.told()
     assert len(application.sessions.sessions_for("7")) == 1
+    assert len(application.sessions.list_sessions()) == 1
     other.set(_user_id="7")
     assert application.sessions.revoke_user("7") == 2
     assert (visitor.sees(), other.sees()) == ({}, {})

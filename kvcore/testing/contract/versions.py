@@ -172,7 +172,7 @@ class EtagTests(StoreFixtures):
 
     def test_an_etag_that_is_told_from_the_bytes_is_theirs(self, store: KeyValueStore) -> None:
         """Where a store can make one without asking, it is the one that stat tells."""
-        for data in [b"", b"value", bytes(range(256)) * 40]:
+        for data in [b"", b"value", bytes(range(256))]:
             told = store._etag_of(data)
             store.put("key", data)
             assert told is None or told == store.stat("key").etag == store.fetch("key").stat.etag
