@@ -229,6 +229,9 @@ class Sessions(_Sessions[KeyValueStore]):
     def save(self, session: Session, *, idle_secs: float | None = None) -> Saved:
         """Save what has changed; ``idle_secs`` instead of the policy's, for this session.
 
+        All who save a session should give it the same ``idle_secs``: a request that only read it
+        puts it off for as long as it knows.
+
         Raises `SessionTooLarge`, `SessionNotSerializable`, `StoreError`.
         """
         step = self._saving.begin(session, idle_secs, self.store.capabilities)
@@ -252,7 +255,10 @@ class Sessions(_Sessions[KeyValueStore]):
         return run_inline(self._sessions_for(self._inline, str(user), current))
 
     def revoke(self, handle: str, *, user: str | int | None = None) -> bool:
-        """End a session by its handle; with ``user`` only if it is theirs. Whether it was."""
+        """End a session by its handle; with ``user`` only if it is theirs. Whether it was.
+
+        With ``user`` it is found, too, where it has got another id since it was listed.
+        """
         whose = None if user is None else str(user)
         return run_inline(self._revoke(self._inline, handle, whose))
 
