@@ -130,6 +130,7 @@ class Update:
     async def _put_off(self, store: AsyncKeyValueStore) -> Saved:
         stored, keeper = self._stored, self._keeper
         found = stored.found
+        self._session._fulfil(self._wishes)  # cleared, perhaps, and filled again with the same
         expires = keeper.put_off_until(found, self._idle_secs)
         if expires is None:
             return Saved(touched=True, id=stored.id)
