@@ -10,6 +10,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, RAW
 from benchmarks.places import Place
 from kvcore import FilesystemStore
@@ -81,12 +82,10 @@ def minimalkv(place: Place, names: list[str], folder: str = "minimalkv") -> Clie
 
 def django(place: Place, names: list[str], folder: str = "django") -> Client:
     """Replacing as the others do, not looking for a free name."""
-    from django.conf import settings
     from django.core.files.base import ContentFile
     from django.core.files.storage import FileSystemStorage
 
-    if not settings.configured:
-        settings.configure()
+    set_up()
     root = place.folder(folder)
     storage = FileSystemStorage(root, allow_overwrite=True)
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from benchmarks.clients import Client
+from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, RAW
 from benchmarks.places import Missing, Place
 from kvcore import RedisStore, store_from_url
@@ -69,22 +70,18 @@ def minimalkv(place: Place, server: RedisServer, names: list[str]) -> Client:
 
 def django(place: Place, server: RedisServer, names: list[str]) -> Client:
     """Its cache in Redis."""
-    from django.conf import settings
     from django.core.cache.backends.redis import RedisCache
 
-    if not settings.configured:
-        settings.configure()
+    set_up()
     cache = RedisCache(server.url(), {"OPTIONS": {"socket_timeout": _SECS}})
     place.at_the_end(lambda: cache._cache._get_connection_pool(write=True).disconnect())
     return Client(names, cache.set, cache.get, cache.has_key, cache.delete, server.flush)
 
 
 def django_redis(place: Place, server: RedisServer, names: list[str]) -> Client:
-    from django.conf import settings
     from django_redis.cache import RedisCache
 
-    if not settings.configured:
-        settings.configure()
+    set_up()
     cache = RedisCache(server.url(), {"OPTIONS": {"SOCKET_TIMEOUT": _SECS}})
     place.at_the_end(cache.client.get_client().connection_pool.disconnect)
     return Client(names, cache.set, cache.get, cache.has_key, cache.delete, server.flush)

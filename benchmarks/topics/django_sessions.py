@@ -119,7 +119,6 @@ def requests(place: Place, kind: Callable[[Place], Kind], path: str, *, cookie: 
 
     found = kind(place)
     base = override_settings(
-        SECRET_KEY="for measurements only",  # another topic may have set up Django without one
         ROOT_URLCONF=views(found),
         KVCORE_STORES={"sessions": found.store},
         KVCORE_SESSION_STORE="sessions",

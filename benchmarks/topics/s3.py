@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
 from benchmarks.clients import versions
+from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, RAW, Contest, difference, timed
 from benchmarks.places import ANY, CHECKOUT, DISK, TMPFS, Missing, Place
 from benchmarks.row import Row
@@ -292,11 +293,9 @@ def peers(place: Place, *, get: bool) -> Contest:
 
 
 def _django_storages(place: Place, endpoint: str, *, get: bool) -> Callable[[str], object]:
-    from django.conf import settings
     from django.core.files.base import ContentFile
 
-    if not settings.configured:
-        settings.configure()
+    set_up()
     from storages.backends.s3 import S3Storage
 
     storage = S3Storage(

@@ -5,6 +5,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from benchmarks.django_project import set_up
 from benchmarks.measure import OURS, Contest, timed
 from benchmarks.places import ANY, Place
 from benchmarks.row import Row
@@ -59,10 +60,7 @@ def _botocore() -> Callable[[str], object]:
 
 
 def _django_storages() -> Callable[[str], object]:
-    from django.conf import settings
-
-    if not settings.configured:
-        settings.configure()
+    set_up()
     from storages.backends.s3 import S3Storage
 
     storage = S3Storage(bucket_name=BUCKET, region_name=REGION, signature_version="s3v4", **KEYS)
