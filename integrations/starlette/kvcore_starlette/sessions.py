@@ -164,7 +164,8 @@ class SessionMiddleware:
                 scope.pop(_KEPT, None)  # who asks with this scope again does not stand in us
             else:  # one scope for all, also where we stand in a mounted app
                 scope["session"], scope[_KEPT] = outer, kept
-            await visit.end(scope)
+            if session.touched:
+                await visit.end(scope)
 
     def _is_excluded(self, path: str) -> bool:
         return any(path == known or path.startswith(f"{known}/") for known in self._exclude)
@@ -220,7 +221,7 @@ class _Visit:
         session = self._session
         if not (self._has_begun or scope["type"] == "websocket"):
             return
-        if session.modified or (session.touched and not self._has_told):
+        if session.modified or not self._has_told:
             session.seal()
             with CancelScope(shield=True):  # who is cancelled has changed something all the same
                 await session.save()
