@@ -18,7 +18,7 @@ from kvcore.sessions import (
 )
 from kvcore.testing import Clock, FaultyStore
 
-SECRET = "not-a-secret"
+SECRET = "5b1d9f04c7e83a62b1f0d7a85c2e9364"
 
 
 class WatchedStore(FaultyStore):
