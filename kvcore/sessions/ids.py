@@ -12,6 +12,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from kvcore.registry import load_library
+from kvcore.sessions.recent import SESSIONS
 from kvcore.signing import Secret, check_secrets
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 EXTRA = "sessions"
 
 _ID_BYTES, _ID_CHARS = 32, 43
-_REMEMBERED = 1024  # cookies that were verified of late
 # What is signed and the signature: 256 bits each, in URL-safe base64.
 _is_cookie = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}").fullmatch
 
@@ -60,7 +60,7 @@ class SignedIds:
         derived = map(self._signer.derive_key, reversed(keys))
         self._begun = [hmac.new(key, digestmod="sha256") for key in derived]
         # Visitors come back at once, for the next page and what is in it.
-        self._verified = lru_cache(maxsize=_REMEMBERED)(self._verify)
+        self._verified = lru_cache(maxsize=SESSIONS)(self._verify)
 
     def new(self) -> str:
         """An id that nobody had before."""

@@ -12,9 +12,9 @@ from kvcore.sessions.events import SessionEnded, SessionEvent
 from kvcore.sessions.ids import handle_of
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.records import Record
-from kvcore.sessions.serializing import Serializer
+from kvcore.sessions.serializing import Serializer, TaggedJSON
 from kvcore.sessions.session import Session
-from kvcore.sessions.shelf import Found, Shelf
+from kvcore.sessions.shelf import Found, Shelf, Write
 from kvcore.sessions.users import UserSessions, listed_until
 
 
@@ -47,6 +47,7 @@ class Keeper:
         self.users = users
         self.serializer = serializer
         self._new_id = new_id
+        self._is_exact = type(serializer) is TaggedJSON
 
     @property
     def policy(self) -> SessionPolicy:
@@ -85,6 +86,13 @@ class Keeper:
         if notes:
             notes = {str(name): str(note) for name, note in notes.items()}
         return Record(created, now, expires, data, user, notes, None, listed, moved_from)
+
+    def take_content(
+        self, write: Write, found: Found, record: Record, content: dict[str, Any]
+    ) -> None:
+        """It lies there now: who reads it next need not take it apart."""
+        if self._is_exact:  # another serializer may read something else than was written
+            self.shelf.take_content(found.handle, write.data, record, content)
 
     async def listed(self, store: AsyncKeyValueStore, handle: str, record: Record) -> Record:
         """The version, listed before it is stored, or who revokes misses it."""

@@ -25,13 +25,11 @@ from kvcore.sessions.events import (
     SessionUnreadable,
 )
 from kvcore.sessions.ids import handle_of
-from kvcore.sessions.notes import Note
+from kvcore.sessions.recent import SESSIONS
 from kvcore.sessions.records import MOVES
 from kvcore.sessions.serializing import Serializer
 from kvcore.sessions.session import Session, Stored, watched_in
-from kvcore.sessions.shelf import Shelf
-
-_REMEMBERED = 1024  # ids that were asked for of late
+from kvcore.sessions.shelf import Note, Shelf
 
 
 class Asked(NamedTuple):
@@ -55,7 +53,7 @@ class Loading:
         self._shelf = shelf
         self._serializer = serializer
         self._read_cookie = read_cookie
-        self._asked_for = lru_cache(maxsize=_REMEMBERED)(self._asking)
+        self._asked_for = lru_cache(maxsize=SESSIONS)(self._asking)
 
     def begin(self, session: Session) -> Asked | None:
         """The first question; ``None``, and a session that begins, without a cookie of ours."""
@@ -87,20 +85,25 @@ class Loading:
                 return Asked(self._shelf.key(moved_to), asked.id, moved_to, asked.moves + 1)
             session._begin()
             return None
-        try:
-            content = self._serializer.loads(found.record.content)
-        except ValueError:
-            self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
-            session._begin()
+        if found.content is not None:
+            content = found.content.copy()
         else:
-            watched = watched_in(content, self._shelf.policy)
-            stored = Stored(None if asked.moves else asked.id, found, watched)
-            session._adopt(stored, content)
+            try:
+                content = self._serializer.loads(found.record.content)
+            except ValueError:
+                self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
+                session._begin()
+                return None
+            self._shelf.take_content(asked.handle, data, found.record, content)
+        watched = watched_in(content, self._shelf.policy)
+        stored = Stored(None if asked.moves else asked.id, found, watched)
+        session._adopt(stored, content)
         return None
 
     def failed(self, session: Session, asked: Asked, error: KvcoreError) -> None:
         """Begin a new session, or an empty one that takes nothing; or raise the error."""
         if isinstance(error, KeyNotFound):
+            self._shelf.forget(asked.handle)
             self._shelf.tell(SessionUnknown(asked.handle))
             session._begin()
         elif isinstance(error, VerificationError):

@@ -42,7 +42,7 @@ class TaggedJSON:
     def dumps(self, content: Mapping[str, Any], /) -> bytes:
         """The bytes. Raises `SessionNotSerializable`, naming the key at the top."""
         try:
-            return _encode(content if _is_plain(content) else _tagged_dict(dict(content))).encode()
+            return _encode(content if is_plain(content) else _tagged_dict(dict(content))).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise _explained(content, error) from error
 
@@ -82,8 +82,8 @@ _decode = json.JSONDecoder().raw_decode
 _TEXT = frozenset({str})
 
 
-def _is_plain(content: Mapping[str, Any]) -> bool:
-    """Whether it is JSON as it is, by a quick look: most sessions are flat."""
+def is_plain(content: Mapping[str, Any]) -> bool:
+    """Whether it is JSON as it is, and flat, as most sessions are; a quick look."""
     return (
         type(content) is dict
         and _PLAIN.issuperset(map(type, content.values()))

@@ -9,15 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Capabilities, Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge, VerificationError
 from kvcore.sessions.events import SessionEvent, SessionExpired, SessionUnreadable
-from kvcore.sessions.notes import Note, Notes
 from kvcore.sessions.policy import SessionPolicy
+from kvcore.sessions.recent import Recent
 from kvcore.sessions.records import MOVES, Record
+from kvcore.sessions.serializing import is_plain
+
+_SMALL_BYTES = 4096
+
+
+class Note(NamedTuple):
+    """What the store told of a session's life. Times are seconds since 1970."""
+
+    seen: float
+    """The version that it was told of: when that was written."""
+    ends: float
+    due: float
+    """Until when that need not be asked again."""
+
+
+class Known(NamedTuple):
+    """What some stored bytes are."""
+
+    data: bytes
+    record: Record
+    content: dict[str, Any]  # never changed in place
 
 
 class Found(NamedTuple):
@@ -33,6 +54,8 @@ class Found(NamedTuple):
     """Whether the store tells when it expires; then it is put off by a ``touch``."""
     data: bytes | None = None
     """The stored bytes, where their etag can be told from them."""
+    content: dict[str, Any] | None = None
+    """What it holds, if that is known; never changed in place."""
 
 
 class Write(NamedTuple):
@@ -71,7 +94,8 @@ class Shelf:
         self.tell = tell
         self._etag_of = etag_of
         self._tells_etags = etag_of(b"") is not None
-        self._notes = Notes()
+        self._notes: Recent[Note] = Recent()
+        self._known: Recent[Known] = Recent()
 
     def key(self, handle: str) -> str:
         """The key in the store."""
@@ -83,7 +107,8 @@ class Shelf:
         Who has it asks for the bytes alone: to tell the rest of a value's life, too, costs some
         stores a third more.
         """
-        return self._notes.find(handle, self.clock())
+        note = self._notes.find(handle)
+        return note if note is not None and self.clock() < note.due else None
 
     def take_note(self, found: Found) -> None:
         """Remember when a session ends, as the store tells it, or was told."""
@@ -92,7 +117,22 @@ class Shelf:
             is_last = found.expires >= self.policy.latest(found.record.created)
             used = self.clock() if is_last else found.expires - idle_secs
             note = Note(found.record.seen, found.expires, used + slack_secs)
-            self._notes.take(found.handle, note)
+            self._notes.put(found.handle, note)
+
+    def take_content(
+        self, handle: str, data: bytes, record: Record, content: dict[str, Any]
+    ) -> None:
+        """Remember what these bytes hold, in case they are still there next time.
+
+        Not of large sessions, nor what may be changed in place.
+        """
+        if len(data) <= _SMALL_BYTES and is_plain(content):
+            self._known.put(handle, Known(data, record, content.copy()))
+
+    def forget(self, handle: str) -> None:
+        """It is over, so nothing of it stays here."""
+        self._notes.drop(handle)
+        self._known.drop(handle)
 
     async def find(self, store: AsyncKeyValueStore, handle: str) -> Found | None:
         """The session; ``None`` if it is over, not there, or not readable."""
@@ -130,24 +170,34 @@ class Shelf:
         self, handle: str, data: bytes, stat: Stat | None, note: Note | None = None
     ) -> Found | None:
         """What was fetched, or got with a note, unless it is over or no session."""
-        try:
-            record = Record.decode(data)
-        except ValueError as error:
-            self.tell(SessionUnreadable(handle, str(error)))
-            return None
-        found = self._unless_over(handle, record, data, stat, note)
+        known, content = self._known.find(handle), None
+        if known is not None and known.data == data:
+            _, record, content = known
+        else:
+            try:
+                record = Record.decode(data)
+            except ValueError as error:
+                self.tell(SessionUnreadable(handle, str(error)))
+                return None
+        found = self._unless_over(handle, record, data, stat, note, content)
         if found is None:
             self.tell(SessionExpired(handle))
         return found
 
     def _unless_over(
-        self, handle: str, record: Record, data: bytes, stat: Stat | None, note: Note | None = None
+        self,
+        handle: str,
+        record: Record,
+        data: bytes,
+        stat: Stat | None,
+        note: Note | None = None,
+        content: dict[str, Any] | None = None,
     ) -> Found | None:
-        now, expires, etag = self.clock(), record.expires, None
+        now, expires = self.clock(), record.expires
         # One that was over when it was written may be there for a moment, where values expire.
         if expires <= record.seen or self.policy.latest(record.created) <= now:
             return None
-        kept = data if self._tells_etags else None
+        etag, in_store, kept = None, False, data if self._tells_etags else None
         if note is not None:
             if note.seen == record.seen:
                 expires = note.ends
@@ -156,8 +206,8 @@ class Shelf:
             # The store has it, so it lives, whatever our clock says.
             if record.moved_to is not None and record.expires <= now:
                 return None
-            return Found(handle, record, expires, None, expires_in_store=True, data=kept)
-        in_store = False
+            in_store = True
+            return Found(handle, record, expires, None, in_store, kept, content)
         if stat is not None:
             etag = stat.etag
             if stat.expires is not None:
@@ -167,7 +217,7 @@ class Shelf:
                 expires = told if record.moved_to is None else min(told, expires)
         if expires <= now:
             return None
-        found = Found(handle, record, expires, etag, in_store, kept)
+        found = Found(handle, record, expires, etag, in_store, kept, content)
         self.take_note(found)
         return found
 
@@ -243,6 +293,7 @@ class Shelf:
 
     async def remove(self, store: AsyncKeyValueStore, found: Found) -> None:
         """Remove the version that was found; raises `Changed`."""
+        self.forget(found.handle)
         key = self.key(found.handle)
         etag = await self._etag(store, found, can=store.capabilities.delete_if_match)
         try:
@@ -269,6 +320,7 @@ class Shelf:
 
     async def remove_any(self, store: AsyncKeyValueStore, handle: str) -> None:
         """Remove whatever version is there."""
+        self.forget(handle)
         await store.delete(self.key(handle))
 
     async def put_off(self, store: AsyncKeyValueStore, found: Found, expires: float) -> bool:

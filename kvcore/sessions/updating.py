@@ -24,7 +24,7 @@ from kvcore.sessions.session import Session, Stored, watched_in
 from kvcore.sessions.shelf import Changed, Found, Write
 from kvcore.sessions.users import listed_until
 
-_Way: TypeAlias = Callable[[AsyncKeyValueStore], Coroutine[Any, Any, Saved]]
+_Way: TypeAlias = "Callable[[Update, AsyncKeyValueStore], Coroutine[Any, Any, Saved]]"
 
 
 class Update:
@@ -53,22 +53,23 @@ class Update:
         self._data = keeper.serializer.dumps(content)
         self._watched = watched_in(content, keeper.policy)
         self._hands_changed = False
+        # No method of its own: a cycle would keep it all until the garbage collector comes.
         self._way = self._decided(can)
 
     def _decided(self, can: Capabilities) -> _Way:
         session, wishes, old = self._session, self._wishes, self._stored.found
         asked = session.literal or wishes.regenerate
         if self._data == old.record.content and not asked and session._notes == old.record.notes:
-            return self._put_off
+            return Update._put_off
         if not self._kept(self._mine):
-            return self._end if wishes.cleared else self._swap
+            return Update._end if wishes.cleared else Update._swap
         self._hands_changed = self._changes_hands()
         if self._hands_changed or wishes.regenerate:
-            return self._rotate
+            return Update._rotate
         self._record = record = self._next(self._mine, old.record)
         if record.user == old.record.user and (record.user is None or record.listed):
             self.write = self._shelf.next_write(old, record, can)
-        return self._swap
+        return Update._swap
 
     def _changes_hands(self) -> bool:
         """Whether another is logged in, or again: somebody may know the id from before."""
@@ -85,13 +86,16 @@ class Update:
 
     def written(self) -> Saved:
         """What is saved once ``write`` was put."""
-        return self._settled(self._stored.found, self._record, self._mine)
+        found, write = self._stored.found, self.write
+        assert write is not None
+        self._keeper.take_content(write, found, self._record, self._mine)
+        return self._settled(found, self._record, self._mine)
 
     def run(
         self, store: AsyncKeyValueStore, met: PreconditionFailed | None = None
     ) -> Coroutine[Any, Any, Saved]:
         """Do all that it takes; ``met`` is what ``write`` met, if that was tried."""
-        return self._way(store) if met is None else self._swap_after(store, met)
+        return self._way(self, store) if met is None else self._swap_after(store, met)
 
     def _next(self, content: dict[str, Any], of: Record) -> Record:
         """The next version; the notes of others stay, unless I changed them."""

@@ -202,8 +202,8 @@ class PosixFolder(Folder):
     def put_over(
         self, key: str, data: bytes, check: Callable[[os.stat_result | None], None]
     ) -> bool:
-        # Born with a name, as it needs one to be renamed: who is killed in between leaves a file
-        # to be swept, for a fifth of the time.
+        # Born with a name, as it needs one to be renamed, and a link would take another sixth of
+        # the time. Who is killed in between leaves a file to be swept.
         directory, _, name = key.rpartition("/")
         try:
             if directory:
