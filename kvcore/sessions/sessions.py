@@ -147,14 +147,11 @@ class _Sessions(Generic[_Store]):
 
     async def _list(self, store: AsyncKeyValueStore, limit: int) -> list[SessionInfo]:
         found: list[SessionInfo] = []
-        async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
-            async for key in keys:
+        async with aclosing(self._shelf.iter_all(store)) as sessions:
+            async for one in sessions:
                 if len(found) >= limit:
                     break
-                handle = key[len(self.policy.prefix) :]
-                one = await self._shelf.find(store, handle) if is_handle(handle) else None
-                if one is not None and one.handle == handle:
-                    found.append(info(one))
+                found.append(info(one))
         return found
 
     async def _prune(self, store: AsyncKeyValueStore) -> PruneReport:

@@ -6,15 +6,16 @@ which another request may write: see `Sessions.merges` and `Sessions.stays_ended
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Capabilities, Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, SessionTooLarge, VerificationError
 from kvcore.sessions.events import SessionEvent, SessionExpired, SessionUnreadable
+from kvcore.sessions.ids import is_handle
 from kvcore.sessions.policy import SessionPolicy
 from kvcore.sessions.recent import Recent
 from kvcore.sessions.records import MOVES, Record
@@ -165,6 +166,15 @@ class Shelf:
         data = {handle: there.get(self.key(handle)) for handle in handles}
         read = [self.read(handle, got, None) for handle, got in data.items() if got is not None]
         return [one for one in read if one is not None]
+
+    async def iter_all(self, store: AsyncKeyValueStore) -> AsyncGenerator[Found, None]:
+        """The sessions that are there, and not over, of anybody. Reads each of them."""
+        async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
+            async for key in keys:
+                handle = key[len(self.policy.prefix) :]
+                found = await self.find(store, handle) if is_handle(handle) else None
+                if found is not None and found.handle == handle:
+                    yield found
 
     def read(
         self, handle: str, data: bytes, stat: Stat | None, note: Note | None = None

@@ -2,7 +2,8 @@
 
 It may name sessions that are over (they are dropped in passing), but never misses one: a session
 is listed before anybody has its cookie, and after it is stored, or it could be taken for one that
-is over. What is true of a session is in its record.
+is over. What is true of a session is in its record. A list that could not be read is begun anew,
+and says that it is incomplete; who needs it then looks through all sessions, once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import random
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing
 from typing import NamedTuple
 
 from kvcore.aio import AsyncKeyValueStore
@@ -20,7 +22,8 @@ from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError, Verificat
 from kvcore.sessions.events import SessionConflict, SessionRevoked, SessionUnreadable
 from kvcore.sessions.shelf import Found, Shelf
 
-_FIRST_LINE = b"kvcore-session-user 1\n"
+_COMPLETE = b"kvcore-session-user 1"
+_INCOMPLETE = b"kvcore-session-user 1 incomplete"
 _USER = "user-"
 # A list that grows beyond is freed of what is over: so many are looked at with each change, which
 # keeps it nearly clean, and a log-in costs the same however many sessions its user has.
@@ -60,7 +63,22 @@ class UserSessions:
 
     async def handles(self, store: AsyncKeyValueStore, user: str) -> set[str]:
         """All that are listed."""
-        return (await self._read(store, self.key(user)))[0]
+        key = self.key(user)
+        listed = await self._read(store, key)
+        return listed.handles if listed.is_complete else await self._found_again(store, key)
+
+    async def _found_again(self, store: AsyncKeyValueStore, key: str) -> set[str]:
+        """Make a list complete, by its key."""
+        expires = 0.0
+        handles: set[str] = set()
+        async with aclosing(self._shelf.iter_all(store)) as sessions:
+            async for found in sessions:
+                user = found.record.user
+                if user is not None and self.key(user) == key:
+                    handles.add(found.handle)
+                    expires = max(expires, found.expires)
+        await self._change(store, key, _Change(added=handles, expires=expires, are_all=True))
+        return handles
 
     async def infos(
         self, store: AsyncKeyValueStore, user: str, current: str | None
@@ -121,6 +139,7 @@ class UserSessions:
             ended |= listed
         await self.drop(store, user, ended)
         for handle in ended:
+            self._shelf.forget(handle)
             self._shelf.tell(SessionRevoked(handle))
         return len(ended)
 
@@ -139,7 +158,8 @@ class UserSessions:
 
     async def _try_change(self, store: AsyncKeyValueStore, key: str, change: _Change) -> None:
         can = store.capabilities
-        listed, stat = await self._read(store, key)
+        listed, stat, is_complete = await self._read(store, key)
+        is_complete_now = is_complete or change.are_all
         wanted = (listed | change.added) - set(change.dropped)
         old = wanted - change.added
         if change.is_cleaning:
@@ -152,36 +172,46 @@ class UserSessions:
             has_secs = (stat and stat.remaining_secs()) or 0.0
             ttl_secs = max(has_secs, change.expires - self._shelf.clock(), 1.0)
             lasts = has_secs >= ttl_secs
-        if wanted == listed and (lasts or not wanted):
+        if wanted == listed and (lasts or not wanted) and is_complete == is_complete_now:
             return
         etag = None if stat is None else stat.etag
-        if not wanted:
+        if not wanted and is_complete_now:
             await store.delete(key, if_match=etag if can.delete_if_match else None)
             return
+        first_line = _COMPLETE if is_complete_now else _INCOMPLETE
         await store.put(
             key,
-            _FIRST_LINE + json.dumps(sorted(wanted)).encode(),
+            b"%b\n%b" % (first_line, json.dumps(sorted(wanted)).encode()),
             ttl_secs,
             if_absent=stat is None and can.if_absent,
             if_match=etag if can.if_match else None,
         )
 
-    async def _read(self, store: AsyncKeyValueStore, key: str) -> tuple[set[str], Stat | None]:
-        """The handles, and the list's stat if it is there."""
+    async def _read(self, store: AsyncKeyValueStore, key: str) -> _List:
         try:
             data, stat = await store.fetch(key)
         except KeyNotFound:
-            return set(), None
+            return _List(set(), None)
         except VerificationError as error:
             self._shelf.tell(SessionUnreadable(None, f"the list of a user's sessions: {error}"))
-            return set(), await store.stat(key)
+            return _List(set(), await store.stat(key), is_complete=False)
+        first_line, _, handles = data.partition(b"\n")
         try:
-            if not data.startswith(_FIRST_LINE):
+            if first_line not in (_COMPLETE, _INCOMPLETE):
                 raise ValueError("this is no list of a version that is known here")
-            return set(map(str, json.loads(data[len(_FIRST_LINE) :]))), stat
+            return _List(set(map(str, json.loads(handles))), stat, first_line == _COMPLETE)
         except (ValueError, TypeError) as error:
             self._shelf.tell(SessionUnreadable(None, f"the list of a user's sessions: {error}"))
-            return set(), stat
+            return _List(set(), stat, is_complete=False)
+
+
+class _List(NamedTuple):
+    """A list as it was found."""
+
+    handles: set[str]
+    stat: Stat | None
+    """``None`` if it is not there."""
+    is_complete: bool = True
 
 
 class _Change(NamedTuple):
@@ -193,6 +223,8 @@ class _Change(NamedTuple):
     """Until when the list is needed, at least."""
     is_cleaning: bool = False
     """Whether all of the list is freed of what is over."""
+    are_all: bool = False
+    """Whether ``added`` are all sessions that began before."""
 
 
 def listed_until(seen: float, expires: float) -> float:

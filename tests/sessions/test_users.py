@@ -1,5 +1,6 @@
 """Where am I signed in, and sign out everywhere."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -307,21 +308,58 @@ def test_a_log_in_costs_the_same_with_many_sessions(application: Application) ->
     assert len(application.sessions.sessions_for("7")) == 40
 
 
+NO_LISTS = (
+    b"",
+    b"\x80\x04garbage",
+    b"kvcore-session-user 2\n[]",
+    b"kvcore-session-user 1\n{]",
+    b"kvcore-session-user 1\n7",
+)
+
+
 def test_a_list_that_is_not_readable_bars_nobody(application: Application) -> None:
-    """An event tells of it; the log-in goes on, and a new list begins."""
+    """An event tells of it; the log-in goes on, and all sessions are found again."""
     login(application, "7")
-    [key] = application.store.keys("session-user-")
-    for garbage in (
-        b"",
-        b"\x80\x04garbage",
-        b"kvcore-session-user 1\n{]",
-        b"kvcore-session-user 1\n7",
-    ):
-        application.store.put(key, garbage)
+    login(application, "8")
+    for logins, garbage in enumerate(NO_LISTS, 2):
+        application.store.put(user_key("7"), garbage)
         application.told()
         login(application, "7")
         assert "Unreadable" in application.told()
-        assert len(application.sessions.sessions_for("7")) == 1
+        assert len(application.sessions.sessions_for("7")) == logins
+        assert application.told() == []
+    assert len(application.sessions.sessions_for("8")) == 1
+
+
+@pytest.mark.parametrize("garbage", NO_LISTS)
+def test_who_signs_out_everywhere_does_so_without_a_list(
+    application: Application, garbage: bytes
+) -> None:
+    """Also if others have logged in, and out, since the list was lost."""
+    before = [login(application, "7"), login(application, "7")]
+    application.store.put(user_key("7"), garbage)
+    with login(application, "7").request() as session:
+        session.destroy()
+    assert application.sessions.revoke_user("7") == 2
+    assert [visitor.sees() for visitor in before] == [{}, {}]
+    assert application.store.keys("session-user-") == []
+
+
+def test_sessions_are_looked_through_once_for_a_lost_list(application: Application) -> None:
+    """Then it is complete again."""
+    for user in "77889":
+        login(application, user)
+    application.store.put(user_key("7"), b"garbage")
+    application.calls()
+    assert len(application.sessions.sessions_for("7")) == 2
+    searching = len(application.calls())
+    assert len(application.sessions.sessions_for("7")) == 2
+    assert len(application.calls()) < searching / 2
+
+
+def user_key(user: str) -> str:
+    """That of the list of a user's sessions."""
+    return "session-user-" + hashlib.sha256(user.encode()).hexdigest()
 
 
 def test_the_name_of_a_user_may_be_anything(application: Application) -> None:
