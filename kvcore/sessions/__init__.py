@@ -7,6 +7,7 @@ headers. Integrations translate.
 
 from kvcore.sessions.cookies import CookiePolicy as CookiePolicy
 from kvcore.sessions.cookies import SameSite as SameSite
+from kvcore.sessions.cookies import is_for_shared_caches as is_for_shared_caches
 from kvcore.sessions.cookies import private as private
 from kvcore.sessions.cookies import sent_cookie as sent_cookie
 from kvcore.sessions.cookies import varying as varying

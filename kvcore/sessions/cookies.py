@@ -133,6 +133,18 @@ def varying(vary: str | None) -> str:
     return ", ".join([*names, "Cookie"])
 
 
+def is_for_shared_caches(header: str) -> bool:
+    """Whether this header of a response goes before its ``Cache-Control`` in shared caches.
+
+    RFC 9213, section 2.2, and the Edge Architecture Specification's ``Surrogate-Control``.
+
+    >>> is_for_shared_caches("CDN-Cache-Control"), is_for_shared_caches("Cache-Control")
+    (True, False)
+    """
+    name = header.lower()
+    return name.endswith("cdn-cache-control") or name == "surrogate-control"
+
+
 def private(cache_control: str | None) -> str:
     """The header ``Cache-Control`` of a response that sets a cookie: for this visitor alone.
 

@@ -83,15 +83,15 @@ class Keeper:
         if of is not None and user is not None and user == of.user:
             moved_from = of.moved_from
             listed = of.listed if expires <= of.listed else 0.0
-        if notes:
-            notes = {str(name): str(note) for name, note in notes.items()}
+        notes = {str(name): str(note) for name, note in notes.items()}
         return Record(created, now, expires, data, user, notes, None, listed, moved_from)
 
     def take_content(
         self, write: Write, found: Found, record: Record, content: dict[str, Any]
     ) -> None:
-        """It lies there now: who reads it next need not take it apart."""
-        if self._is_exact:  # another serializer may read something else than was written
+        """It lies there now: who reads it next need not take it apart. The content is kept."""
+        # Another serializer may read something else than was written, as JSON does of surrogates.
+        if self._is_exact and b"\\ud" not in write.data:
             self.shelf.take_content(found.handle, write.data, record, content)
 
     async def listed(self, store: AsyncKeyValueStore, handle: str, record: Record) -> Record:

@@ -94,7 +94,7 @@ class Loading:
                 self._shelf.tell(SessionUnreadable(asked.handle, "its content"))
                 session._begin()
                 return None
-            self._shelf.take_content(asked.handle, data, found.record, content)
+            self._shelf.take_content(asked.handle, data, found.record, content.copy())
         watched = watched_in(content, self._shelf.policy)
         stored = Stored(None if asked.moves else asked.id, found, watched)
         session._adopt(stored, content)

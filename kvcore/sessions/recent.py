@@ -21,11 +21,11 @@ class Recent(Generic[_T]):
     def put(self, handle: str, thing: _T) -> None:
         """Remember something; what was remembered longest is forgotten."""
         things = self._things
-        if len(things) >= SESSIONS and handle not in things:
+        while len(things) >= SESSIONS and handle not in things:
             try:
-                things.pop(next(iter(things)), None)
-            except (RuntimeError, StopIteration):
-                pass  # another thread was at it, and has made room
+                del things[next(iter(things))]
+            except (KeyError, RuntimeError, StopIteration):
+                continue  # another thread was at it
         things[handle] = thing
 
     def drop(self, handle: str) -> None:

@@ -105,7 +105,7 @@ class Record(NamedTuple):
                 listed=float(facts.get("listed", 0.0)),
                 moved_from=tuple(map(str, facts.get("moved_from", ()))),
             )
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError("the facts of this session are not readable") from error
 
 

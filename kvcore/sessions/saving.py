@@ -62,6 +62,7 @@ class Creation:
         self._idle_secs = idle_secs
         self._destroyed = destroyed
         self._wishes = session._wishes
+        self._notes = session._notes.copy()
 
     async def run(self, store: AsyncKeyValueStore) -> Saved:
         """End the old one, begin the new one."""
@@ -74,8 +75,9 @@ class Creation:
         session._check_not_sealed()
         data = keeper.serializer.dumps(content)
         watched = watched_in(content, keeper.policy)
-        record = keeper.record(content, data, session._notes, self._idle_secs)
+        record = keeper.record(content, data, self._notes, self._idle_secs)
         session_id, found = await keeper.store_new(store, record, self._wishes.id)
-        session._settle(Stored(session_id, found, watched), content, self._wishes)
+        stored = Stored(session_id, found, watched)
+        session._settle(stored, content, self._notes, self._wishes)
         keeper.tell(SessionCreated(found.handle))
         return Saved(touched=True, id=session_id, issued=True)

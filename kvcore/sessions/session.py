@@ -84,16 +84,23 @@ class Session(MutableMapping[str, Any]):
     def _hold(self, content: dict[str, Any]) -> None:
         self._content = content
 
-    def _adopt(self, stored: Stored, content: dict[str, Any]) -> None:
-        """This is what was found in the store, or has just been saved there."""
+    def _adopt(
+        self, stored: Stored, content: dict[str, Any], notes: dict[str, str] | None = None
+    ) -> None:
+        """This is what was found in the store, or has just been saved there, with these notes."""
         if content is not self._content:
             self._hold(content)
         self._stored = stored
-        self._notes = stored.found.record.notes.copy()
+        mine, found = self._notes, stored.found.record.notes
+        if mine != found and (notes is None or mine == notes):  # else more was noted meanwhile
+            mine.clear()  # whoever has them goes on with them
+            mine.update(found)
 
-    def _settle(self, stored: Stored, content: dict[str, Any], wishes: Wishes) -> None:
+    def _settle(
+        self, stored: Stored, content: dict[str, Any], notes: dict[str, str], wishes: Wishes
+    ) -> None:
         """These wishes are fulfilled, and what was saved is this."""
-        self._adopt(stored, content)
+        self._adopt(stored, content, notes)
         self._fulfil(wishes)
 
     def _fulfil(self, wishes: Wishes) -> None:
@@ -207,7 +214,7 @@ class Session(MutableMapping[str, Any]):
         What is set afterwards begins a new session, under a new id.
         """
         self.clear()
-        self._notes = {}
+        self._notes.clear()
         self._wish(destroyed=True)
 
     def regenerate(self, *, grace_secs: float = 0.0) -> None:

@@ -156,11 +156,13 @@ class _Sessions(Generic[_Store]):
 
     async def _prune(self, store: AsyncKeyValueStore) -> PruneReport:
         removed = kept = unreadable = 0
+        incomplete: set[str] = set()
         async with aclosing(store.iter_keys(self.policy.prefix)) as keys:
             async for key in keys:
                 handle = key[len(self.policy.prefix) :]
                 if self._keeper.users.is_list(key):
-                    await self._keeper.users.clean(store, key)
+                    if not await self._keeper.users.clean(store, key):
+                        incomplete.add(key)
                 elif is_handle(handle):
                     try:
                         if await self._shelf.remove_if_over(store, handle):
@@ -171,6 +173,8 @@ class _Sessions(Generic[_Store]):
                         kept += 1  # it was used, or ended, at this very moment
                     except (ValueError, VerificationError):
                         unreadable += 1
+        if incomplete:
+            await self._keeper.users.complete(store, incomplete)
         return PruneReport(removed, kept, unreadable)
 
 

@@ -125,10 +125,10 @@ class Shelf:
     ) -> None:
         """Remember what these bytes hold, in case they are still there next time.
 
-        Not of large sessions, nor what may be changed in place.
+        Nobody may change that content from now on. Not of large sessions, nor of nested ones.
         """
         if len(data) <= _SMALL_BYTES and is_plain(content):
-            self._known.put(handle, Known(data, record, content.copy()))
+            self._known.put(handle, Known(data, record, content))
 
     def forget(self, handle: str) -> None:
         """It is over, so nothing of it stays here."""
@@ -140,6 +140,7 @@ class Shelf:
         try:
             return await self.fetch(store, handle)
         except KeyNotFound:
+            self.forget(handle)
             return None
         except VerificationError:
             self.tell(SessionUnreadable(handle, "its signature in the store"))
@@ -191,6 +192,7 @@ class Shelf:
                 return None
         found = self._unless_over(handle, record, data, stat, note, content)
         if found is None:
+            self.forget(handle)
             self.tell(SessionExpired(handle))
         return found
 
@@ -342,6 +344,7 @@ class Shelf:
             try:
                 await store.touch(self.key(found.handle), max(expires - self.clock(), 0.001))
             except KeyNotFound:
+                self.forget(found.handle)
                 return False  # it was ended meanwhile, and stays so
             self.take_note(found._replace(expires=expires))
             return True

@@ -50,6 +50,7 @@ class Update:
         self._idle_secs = idle_secs
         # As it is now: while the store is waited for, another task may change it.
         self._wishes = session._wishes
+        self._notes = session._notes.copy()
         self._data = keeper.serializer.dumps(content)
         self._watched = watched_in(content, keeper.policy)
         self._hands_changed = False
@@ -59,7 +60,7 @@ class Update:
     def _decided(self, can: Capabilities) -> _Way:
         session, wishes, old = self._session, self._wishes, self._stored.found
         asked = session.literal or wishes.regenerate
-        if self._data == old.record.content and not asked and session._notes == old.record.notes:
+        if self._data == old.record.content and not asked and self._notes == old.record.notes:
             return Update._put_off
         if not self._kept(self._mine):
             return Update._end if wishes.cleared else Update._swap
@@ -69,6 +70,7 @@ class Update:
         self._record = record = self._next(self._mine, old.record)
         if record.user == old.record.user and (record.user is None or record.listed):
             self.write = self._shelf.next_write(old, record, can)
+            self._written = self._mine.copy()  # what the bytes hold, whatever is set meanwhile
         return Update._swap
 
     def _changes_hands(self) -> bool:
@@ -88,7 +90,7 @@ class Update:
         """What is saved once ``write`` was put."""
         found, write = self._stored.found, self.write
         assert write is not None
-        self._keeper.take_content(write, found, self._record, self._mine)
+        self._keeper.take_content(write, found, self._record, self._written)
         return self._settled(found, self._record, self._mine)
 
     def run(
@@ -99,7 +101,7 @@ class Update:
 
     def _next(self, content: dict[str, Any], of: Record) -> Record:
         """The next version; the notes of others stay, unless I changed them."""
-        mine, base = self._session._notes, self._stored.found.record.notes
+        mine, base = self._notes, self._stored.found.record.notes
         notes = of.notes if mine == base else mine
         data = self._data if content is self._mine else self._keeper.serializer.dumps(content)
         return self._keeper.record(content, data, notes, self._idle_secs, of)
@@ -244,7 +246,8 @@ class Update:
         if content is not self._mine:  # merged
             watched = watched_in(content, self._keeper.policy)
             content = self._with_what_came_late(content)
-        self._session._settle(Stored(session_id, found, watched), content, self._wishes)
+        stored = Stored(session_id, found, watched)
+        self._session._settle(stored, content, self._notes, self._wishes)
 
     def _with_what_came_late(self, merged: dict[str, Any]) -> dict[str, Any]:
         """What was saved, and what another task of this request has changed meanwhile."""

@@ -20,6 +20,7 @@ from kvcore.aio import AsyncKeyValueStore
 from kvcore.contract import Stat
 from kvcore.errors import KeyNotFound, PreconditionFailed, StoreError, VerificationError
 from kvcore.sessions.events import SessionConflict, SessionRevoked, SessionUnreadable
+from kvcore.sessions.ids import is_handle
 from kvcore.sessions.shelf import Found, Shelf
 
 _COMPLETE = b"kvcore-session-user 1"
@@ -62,23 +63,26 @@ class UserSessions:
         return key.startswith(self._shelf.key(_USER))
 
     async def handles(self, store: AsyncKeyValueStore, user: str) -> set[str]:
-        """All that are listed."""
+        """All that a user has, by a list that is complete, or is made so."""
         key = self.key(user)
         listed = await self._read(store, key)
-        return listed.handles if listed.is_complete else await self._found_again(store, key)
+        if not listed.is_complete:
+            await self.complete(store, {key})
+            listed = await self._read(store, key)  # also what began, or took another id, meanwhile
+        return listed.handles
 
-    async def _found_again(self, store: AsyncKeyValueStore, key: str) -> set[str]:
-        """Make a list complete, by its key."""
-        expires = 0.0
-        handles: set[str] = set()
+    async def complete(self, store: AsyncKeyValueStore, keys: AbstractSet[str]) -> None:
+        """Make lists complete, by their keys. Reads all sessions."""
+        handles: dict[str, set[str]] = {key: set() for key in keys}
+        expires = dict.fromkeys(keys, 0.0)
         async with aclosing(self._shelf.iter_all(store)) as sessions:
             async for found in sessions:
                 user = found.record.user
-                if user is not None and self.key(user) == key:
-                    handles.add(found.handle)
-                    expires = max(expires, found.expires)
-        await self._change(store, key, _Change(added=handles, expires=expires, are_all=True))
-        return handles
+                if user is not None and (key := self.key(user)) in handles:
+                    handles[key].add(found.handle)
+                    expires[key] = max(expires[key], found.expires)
+        for key, added in handles.items():
+            await self._change(store, key, _Change(added, expires=expires[key], are_all=True))
 
     async def infos(
         self, store: AsyncKeyValueStore, user: str, current: str | None
@@ -109,7 +113,10 @@ class UserSessions:
     ) -> list[str]:
         """The same, for a session of which only the handle is known."""
         ended: list[str] = []
-        for found in await self._shelf.find_all(store, await self.handles(store, user)):
+        # What has just taken its place is named by any list: all sessions are not looked through
+        # while a visitor waits.
+        listed = await self._read(store, self.key(user))
+        for found in await self._shelf.find_all(store, listed.handles):
             if found.record.user == user and found.record.follows(handle):
                 ended += await self.end(store, found)
         return ended
@@ -122,9 +129,10 @@ class UserSessions:
         """Have sessions listed no more."""
         await self._change(store, self.key(user), _Change(dropped=handles))
 
-    async def clean(self, store: AsyncKeyValueStore, key: str) -> None:
-        """Free a list, by its key, of sessions that are over."""
+    async def clean(self, store: AsyncKeyValueStore, key: str) -> bool:
+        """Free a list, by its key, of sessions that are over; whether it is complete."""
         await self._change(store, key, _Change(is_cleaning=True))
+        return (await self._read(store, key)).is_complete
 
     async def revoke(self, store: AsyncKeyValueStore, user: str, keep: str | None) -> int:
         """End all sessions of a user but one; returns how many were listed."""
@@ -199,10 +207,17 @@ class UserSessions:
         try:
             if first_line not in (_COMPLETE, _INCOMPLETE):
                 raise ValueError("this is no list of a version that is known here")
-            return _List(set(map(str, json.loads(handles))), stat, first_line == _COMPLETE)
-        except (ValueError, TypeError) as error:
+            return _List(_handles_in(handles), stat, first_line == _COMPLETE)
+        except (ValueError, TypeError, RecursionError) as error:
             self._shelf.tell(SessionUnreadable(None, f"the list of a user's sessions: {error}"))
             return _List(set(), stat, is_complete=False)
+
+
+def _handles_in(text: bytes) -> set[str]:
+    handles = json.loads(text)
+    if not isinstance(handles, list) or not all(map(is_handle, handles)):
+        raise ValueError("this is no list of handles")
+    return set(handles)
 
 
 class _List(NamedTuple):

@@ -55,6 +55,9 @@ UNREADABLE = {
     "moved to a number": good(facts=b'1.0 1.0 9e12 {"moved_to":5}'),
     "moved to a list of a user": good(facts=b'1.0 1.0 9e12 {"moved_to":"user-%b"}' % (b"0" * 64)),
     "listed until whenever": good(facts=b'1.0 1.0 9e12 {"listed":"hunter2"}'),
+    "listed until after the end of numbers": good(
+        facts=b'1.0 1.0 9e12 {"listed":%b}' % (b"9" * 400)
+    ),
     "content is a list": good(b"[1]"),
     "content is no UTF-8": good(b'{"a":"\xff"}'),
     "a tag of the wrong type": good(b'{"a":{" u":5}}'),

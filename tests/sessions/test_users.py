@@ -145,14 +145,23 @@ def test_revoking_while_the_id_changes(application: Application, moment: str) ->
 
 
 def test_an_id_that_changes_during_revoking(application: Application) -> None:
-    """The other way round: at whatever point of the revoking."""
-    for moment in ("fetch", "delete"):
+    """The other way round: at any point of it, also while a lost list is searched."""
+    for moment, is_lost in (
+        ("fetch", False),
+        ("delete", False),
+        ("fetch", True),
+        ("iter_keys", True),
+    ):
         visitor = login(application, "7")
+        if is_lost:
+            application.store.put(user_key("7"), b"garbage")
 
         def change(visitor: Visitor = visitor) -> None:
             with visitor.request() as session:
                 session.regenerate()
 
+        if moment == "fetch" and is_lost:
+            application.store.before_next("fetch", lambda: None)  # of the list
         application.store.before_next(moment, change)
         application.sessions.revoke_user("7")
         assert visitor.sees() == {}
@@ -314,6 +323,10 @@ NO_LISTS = (
     b"kvcore-session-user 2\n[]",
     b"kvcore-session-user 1\n{]",
     b"kvcore-session-user 1\n7",
+    b'kvcore-session-user 1\n{"a":1}',
+    b'kvcore-session-user 1\n["../x"]',
+    b"kvcore-session-user 1\n[1e400]",
+    b"kvcore-session-user 1\n" + b"[" * 100_000,
 )
 
 
@@ -343,6 +356,23 @@ def test_who_signs_out_everywhere_does_so_without_a_list(
     assert application.sessions.revoke_user("7") == 2
     assert [visitor.sees() for visitor in before] == [{}, {}]
     assert application.store.keys("session-user-") == []
+
+
+def test_pruning_finds_what_a_lost_list_named(make: Maker) -> None:
+    """And leaves no list of nobody behind."""
+    application = make(idle_secs=100)
+    for user in "789":
+        login(application, user)
+        application.store.put(user_key(user), b"garbage")
+    application.sessions.prune()
+    application.calls()
+    application.told()
+    assert [len(application.sessions.sessions_for(user)) for user in "789"] == [1, 1, 1]
+    assert application.told() == []
+    application.store.put(user_key("7"), b"garbage")
+    application.clock.advance(200)
+    application.sessions.prune()
+    assert user_key("7") not in application.store.keys()
 
 
 def test_sessions_are_looked_through_once_for_a_lost_list(application: Application) -> None:

@@ -105,7 +105,17 @@ class Engine:
 
 
 _engines: dict[type[Encoding], Engine] = {}
-_SETTINGS = frozenset({"KVCORE_STORES", STORE, POLICY, "SESSION_SERIALIZER"})
+_SETTINGS = frozenset(
+    {
+        "KVCORE_STORES",
+        STORE,
+        POLICY,
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "SESSION_COOKIE_AGE",
+        "SESSION_SERIALIZER",
+    }
+)
 
 
 def _forget(*, setting: str, **_: object) -> None:
@@ -145,6 +155,7 @@ def policy() -> SessionPolicy:
         getattr(settings, POLICY, {}),
         POLICY,
         {"idle_secs": "SESSION_COOKIE_AGE", "refresh_secs": "SESSION_SAVE_EVERY_REQUEST"},
+        idle_secs=max(settings.SESSION_COOKIE_AGE, 1),
         user_keys=("_auth_user_id",),
         watch=(),  # who logs in by Django has a new key already
     )

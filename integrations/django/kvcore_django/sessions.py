@@ -247,6 +247,8 @@ class SessionStore(SessionBase):
             if kept.available and kept.new:
                 raise UpdateError
             kept.notes.update(self._new_notes)
+        if not (kept.available or self.modified):
+            return  # each request is to be saved, and this one has nothing to lose
         saved = await self._save_changes(sessions, kept)
         if saved.id is None:
             self._kept = None

@@ -25,6 +25,7 @@ from kvcore.sessions import (
     Serializer,
     SessionEvent,
     SignedIds,
+    is_for_shared_caches,
     log,
     policy_from,
     private,
@@ -213,6 +214,8 @@ class KVSessionInterface(SessionInterface):
 
 def _keep_from_shared_caches(response: Response) -> None:
     headers = response.headers
+    for name in filter(is_for_shared_caches, [*headers.keys()]):
+        del headers[name]
     headers["Cache-Control"] = private(", ".join(headers.getlist("Cache-Control")))
 
 

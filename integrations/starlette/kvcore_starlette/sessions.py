@@ -27,6 +27,7 @@ from kvcore.sessions import (
     SessionOptions,
     SignedIds,
     Visits,
+    is_for_shared_caches,
     log,
     policy_from,
     private,
@@ -238,6 +239,7 @@ class _Visit:
         ):
             set_cookie = self._cookie.header(self._session.cookie_for(saved), self._max_age)
         if set_cookie is not None:
+            headers = [one for one in headers if not is_for_shared_caches(one[0].decode("latin-1"))]
             headers.append((b"set-cookie", set_cookie.encode("latin-1")))
             _replace(headers, b"cache-control", private)
         message["headers"] = headers

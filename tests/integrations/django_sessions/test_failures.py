@@ -23,6 +23,10 @@ def test_a_store_that_is_down(client: Client, project: Settings, store: WatchedS
     response = client.get("/has/a")
     assert (response.content, response.cookies) == (b"False", {})  # the cookie is kept
     assert client.get("/set/a/2").status_code == 500
+    project.SESSION_SAVE_EVERY_REQUEST = True
+    assert [client.get(page).status_code for page in ("/plain", "/has/a")] == [200, 200]
+    assert client.cookies["sessionid"].value == cookie
+    assert client.get("/set/a/2").status_code == 500
     session = SessionStore(cookie)
     session["a"] = 2
     with pytest.raises(SessionUnavailable):

@@ -52,11 +52,13 @@ def test_what_a_view_says_to_caches_stays(app: Flask) -> None:
         response.cache_control.public = True
         response.cache_control.max_age = 60
         response.vary.add("Accept")
+        response.headers["CDN-Cache-Control"] = response.headers["Surrogate-Control"] = "max-age=9"
         return response
 
     response = app.test_client().get("/cached")
     assert response.headers["Cache-Control"] == "max-age=60, private"
     assert response.headers["Vary"] == "Accept, Cookie"
+    assert not {"CDN-Cache-Control", "Surrogate-Control"} & set(response.headers.keys())
 
 
 def test_each_of_several_headers_counts(app: Flask, client: FlaskClient) -> None:

@@ -337,6 +337,7 @@ def test_headers_of_others() -> None:
     async def answer(request: Request) -> Response:
         request.session["a"] = 1
         headers = {"Vary": "Accept", "Cache-Control": "public, max-age=60"}
+        headers |= {"CDN-Cache-Control": "max-age=600", "Surrogate-Control": "max-age=600"}
         response = PlainTextResponse("...", headers=headers)
         response.set_cookie("theme", "dark")
         response.set_cookie("lang", "en")
@@ -347,6 +348,7 @@ def test_headers_of_others() -> None:
     assert names == ["theme", "lang", "session"]
     assert headers.get_list("vary") == ["Accept, Cookie"]
     assert headers.get_list("cache-control") == ["max-age=60, private"]
+    assert not {"cdn-cache-control", "surrogate-control"} & set(headers)
     untouched = TestClient(new_app(DictStore())).get("/plain").headers
     assert not {"vary", "set-cookie", "cache-control"} & set(untouched)
 
