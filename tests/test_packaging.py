@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import kvcore
 
@@ -241,9 +242,15 @@ def brought_by(extra: str) -> set[str]:
             distribution_name(text)
             for name in more
             for text in importlib.metadata.requires(name) or []
-            if "extra ==" not in text and ";" not in text
+            if is_wanted_here(text)
         }
     return found
+
+
+def is_wanted_here(requirement: str) -> bool:
+    """Whether it is required by this Python, and without an extra."""
+    marker = Requirement(requirement).marker
+    return marker is None or marker.evaluate({"extra": ""})
 
 
 def distribution_name(requirement: str) -> str:

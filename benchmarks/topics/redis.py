@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 from benchmarks.clients import Client
 from benchmarks.measure import OURS, RAW, Contest, timed
@@ -55,7 +56,9 @@ def keys(place: Place) -> Contest:
     """KEYS keeps the server from everything else meanwhile; we scan, as ``scan_iter`` does."""
     server, names = server_of(place), place.names()
     fill_server(server, names, SMALL)
-    ways = {RAW: raw, OURS: kvcore, "scan_iter": raw_scan, "minimalkv": minimalkv}
+    ways = {RAW: raw, OURS: kvcore, "scan_iter": raw_scan}
+    if find_spec("minimalkv") is not None:
+        ways["minimalkv"] = minimalkv
     clients = {name: way(place, server, names) for name, way in ways.items()}
     return {name: timed(lambda listed: listed(), [one.keys]) for name, one in clients.items()}
 

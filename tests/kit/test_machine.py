@@ -15,7 +15,7 @@ SEEN_BY_THE_MACHINE = [
 ]
 # The same sequences each time: a bug is found or not, without luck.
 SETTINGS = hypothesis.settings(
-    max_examples=100,
+    max_examples=1000,  # it ends with the first that shows the bug
     stateful_step_count=20,
     derandomize=True,
     database=None,

@@ -56,7 +56,7 @@ def asked_again(
 def test_retries_end_with_the_deadline() -> None:
     """However many are left."""
     clock = Clock()
-    retries = Retries(50, 10, 5, clock=clock)
+    retries = Retries(50, 10, 1, clock=clock)
     assert asked_again(retries, clock, 503, each_secs=4) == 3
     assert asked_again(retries, clock, 503, each_secs=11) == 1
     assert asked_again(Retries(3, 1000, 5, clock=clock), clock, 503) == 4
