@@ -208,9 +208,21 @@ class Configured(Connection):
         events = client.meta.events
         listing.listen(events)
         self._retries.listen(events)
+        events.register("before-call.s3", _ask_no_leave_for_nothing)
         deleting.listen(events, md5=given.checksums is None and not given.service.checksums)
         self._session = session
         return client
+
+
+def _ask_no_leave_for_nothing(params: dict[str, Any], **_: object) -> None:
+    """No ``Expect: 100-continue`` before an empty body: some servers answer at once.
+
+    Then botocore 1.41 to 1.43 takes the next answer on that connection for two.
+    """
+    from botocore.utils import determine_content_length
+
+    if "Expect" in params["headers"] and determine_content_length(params["body"]) == 0:
+        del params["headers"]["Expect"]
 
 
 def _configured(settings: Settings, bucket: str, create: bool) -> Configured:

@@ -95,3 +95,13 @@ def test_large_values_are_read_in_one_go(server: ScriptedS3, store: Any) -> None
     server.keep("key", LARGE)
     assert store.get("key") == LARGE
     assert server.operations == ["GetObject"]
+
+
+@pytest.mark.parametrize(("data", "asks"), [(b"", False), (b"1", True)])
+def test_nobody_asks_whether_nothing_may_come(
+    server: ScriptedS3, store: Any, data: bytes, asks: bool
+) -> None:
+    """Servers that answer an empty value at once confuse the connections of some botocore."""
+    store.put("key", data)
+    [asked] = server.asked
+    assert ("expect" in asked.headers) is asks
