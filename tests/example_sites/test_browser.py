@@ -87,7 +87,8 @@ def test_from_sign_in_to_delete_by_keyboard(
     press = page.keyboard.press
     page.goto(shelf.url)
     assert page.url == f"{shelf.url}/sign-in"
-    page.keyboard.type("Ann")  # the field has the focus
+    page.locator("input:focus").wait_for()  # the browser gives it, a moment after it has loaded
+    page.keyboard.type("Ann")
     press("Enter")
     page.wait_for_url(f"{shelf.url}/")
 
